@@ -1,0 +1,3 @@
+/** The library that a user's own repository imports: contracts, pipelines, tables. */
+export * from "./layers/index.ts";
+export * from "./schemas/index.ts";

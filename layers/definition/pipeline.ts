@@ -1,0 +1,105 @@
+/** What a pipeline is: data, no behaviour. The jobs read it; the layers carry it out. */
+import type { ProgressListener } from "../../lakehouse/progress.ts";
+import type { TableContract } from "../../schemas/table.ts";
+
+/** One Postgres table that is taken into bronze. */
+export interface SourceTable {
+  /** Schema of the table in Postgres; `public` by default. */
+  readonly schema?: string;
+  /**
+   * Columns that identify a row. By default the primary key. `"none"` declares an append-only table without key:
+   * its rows are told apart by their physical address, so it must never be updated.
+   */
+  readonly key?: readonly string[] | "none";
+  /**
+   * A column that every change moves forward (an indexed `updated_at`): a sync then reads only its recent end.
+   * Without it a sync reads the table and keeps what committed since the last one.
+   */
+  readonly cursor?: string;
+  /** The longest that a writing transaction stays open, in seconds; bounds how far behind `cursor` a sync looks. */
+  readonly longestTransaction?: number;
+  /** `compare`: every sync compares keys with the source and records the rows that are gone. */
+  readonly deletes?: "ignore" | "compare";
+}
+
+/** Postgres as a source; tables by name. */
+export interface PostgresSource {
+  readonly kind: "postgres";
+  readonly tables: Readonly<Record<string, SourceTable>>;
+}
+
+/** How a model's table is kept. */
+export type ModelKind =
+  /** Current state by key: the newest change of each key wins, deletes are honoured. One bronze table, row by row. */
+  | "merge"
+  /** Recomputed and replaced in one commit whenever an input has a new version. */
+  | "full";
+
+/** One model: a SQL file in the pipeline's folder and the contract of what it makes. */
+export interface ModelDefinition {
+  readonly kind: ModelKind;
+  readonly contract: TableContract;
+}
+
+/** A gold table that consumers read, and how a terminal shows it. */
+export interface PublishedMetric {
+  /** Name of the gold model. */
+  readonly model: string;
+  readonly title: string;
+  /** Seconds after which an unrefreshed value disappears; kept for ever by default. */
+  readonly expiresAfter?: number;
+  /** Column of labels, column of values: drawn as bars (categories) or as a line (a series over time). */
+  readonly chart?: { readonly kind: "bars" | "line"; readonly label: string; readonly value: string };
+}
+
+/** What a pipeline's own programs (bootstrap, simulate) are given. */
+export interface ProgramContext {
+  readonly connectionString: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: ProgressListener;
+}
+
+/** How `ingot simulate` was called. */
+export interface SimulateOptions {
+  /** User journeys a second; 0 means as fast as it goes. */
+  readonly rate: number;
+  /** Journeys after which it stops; until interrupted when absent. */
+  readonly journeys?: number;
+  readonly seed: number;
+}
+
+/** What `ingot simulate` did. */
+export interface SimulateResult {
+  readonly journeys: number;
+  /** Rows inserted, updated and deleted, by table. */
+  readonly changes: Readonly<Record<string, { inserted: number; updated: number; deleted: number }>>;
+}
+
+/** A pipeline, from its source to what it publishes. */
+export interface PipelineDefinition {
+  /** Lower case letters, digits and `_`; first part of every table's address. */
+  readonly name: string;
+  /** Folder with `silver/*.sql` and `gold/*.sql`. */
+  readonly folder?: URL;
+  readonly source: PostgresSource;
+  readonly silver?: Readonly<Record<string, ModelDefinition>>;
+  readonly gold?: Readonly<Record<string, ModelDefinition>>;
+  readonly publish?: readonly PublishedMetric[];
+  /** Creates and fills the source database; does nothing where that is done. */
+  readonly bootstrap?: (context: ProgramContext) => Promise<void>;
+  /** Goes on changing the source as the real system would. */
+  readonly simulate?: (context: ProgramContext, options: SimulateOptions) => Promise<SimulateResult>;
+}
+
+/** Tables of a Postgres database as the source of a pipeline. */
+export function postgres(options: {
+  readonly tables: Readonly<Record<string, SourceTable>>;
+}): PostgresSource {
+  return { kind: "postgres", tables: options.tables };
+}
+
+/** A model that keeps the current state of one bronze table by its key. */
+export const merge = (contract: TableContract): ModelDefinition => ({ kind: "merge", contract });
+
+/** A model that is recomputed whole. */
+export const full = (contract: TableContract): ModelDefinition => ({ kind: "full", contract });

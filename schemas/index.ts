@@ -1,0 +1,13 @@
+export {
+  boolean,
+  Column,
+  type DeltaPrimitive,
+  date,
+  decimal,
+  double,
+  integer,
+  long,
+  text,
+  timestamp,
+} from "./column.ts";
+export { type Columns, defineTable, type RowOf, type TableContract } from "./table.ts";
