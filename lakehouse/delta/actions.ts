@@ -1,0 +1,153 @@
+/**
+ * The actions of the Delta protocol, as one line of a commit or one row of a checkpoint states them
+ * (PROTOCOL.md, section "Actions"). Unknown fields are kept, for a checkpoint must not lose what it does not know.
+ */
+import { z } from "zod";
+import { TerminalError } from "../errors.ts";
+
+const counted = z.number().int();
+const stringMap = z.record(z.string(), z.string().nullable());
+
+const protocolSchema = z.looseObject({
+  minReaderVersion: counted,
+  minWriterVersion: counted,
+  readerFeatures: z.array(z.string()).optional(),
+  writerFeatures: z.array(z.string()).optional(),
+});
+
+const metadataSchema = z.looseObject({
+  id: z.string(),
+  name: z.string().optional(),
+  description: z.string().optional(),
+  format: z.looseObject({ provider: z.string() }),
+  schemaString: z.string(),
+  partitionColumns: z.array(z.string()),
+  configuration: z.record(z.string(), z.string()).default({}),
+  /** Milliseconds since the epoch. */
+  createdTime: counted.optional(),
+});
+
+const addSchema = z.looseObject({
+  /** Relative to the table's root, URI-encoded; or absolute. */
+  path: z.string(),
+  partitionValues: stringMap.default({}),
+  /** Bytes. */
+  size: counted,
+  /** Milliseconds since the epoch. */
+  modificationTime: counted,
+  dataChange: z.boolean(),
+  /** JSON text: numRecords, minValues, maxValues, nullCount. */
+  stats: z.string().optional(),
+  deletionVector: z.looseObject({}).optional(),
+});
+
+const removeSchema = z.looseObject({
+  path: z.string(),
+  /** Milliseconds since the epoch; the file may be deleted once this is older than the retention. */
+  deletionTimestamp: counted.optional(),
+  dataChange: z.boolean(),
+});
+
+const transactionSchema = z.looseObject({
+  appId: z.string(),
+  version: counted,
+  lastUpdated: counted.optional(),
+});
+
+const domainMetadataSchema = z.looseObject({
+  domain: z.string(),
+  configuration: z.string(),
+  removed: z.boolean(),
+});
+
+const commitInfoSchema = z.looseObject({
+  timestamp: counted.optional(),
+  operation: z.string().optional(),
+  operationParameters: z.record(z.string(), z.unknown()).optional(),
+  operationMetrics: z.record(z.string(), z.unknown()).optional(),
+  isBlindAppend: z.boolean().optional(),
+  engineInfo: z.string().optional(),
+  readVersion: counted.optional(),
+  /** Names this very commit, so that its writer can know it again after an ambiguous failure. */
+  txnId: z.string().optional(),
+});
+
+export type Protocol = z.infer<typeof protocolSchema>;
+export type Metadata = z.infer<typeof metadataSchema>;
+export type AddFile = z.infer<typeof addSchema>;
+export type RemoveFile = z.infer<typeof removeSchema>;
+export type SetTransaction = z.infer<typeof transactionSchema>;
+export type DomainMetadata = z.infer<typeof domainMetadataSchema>;
+export type CommitInfo = z.infer<typeof commitInfoSchema>;
+
+/** One action; the key says which. Kinds that Ingot has no use for (`cdc`, `sidecar`) are not held. */
+export type Action =
+  | { readonly protocol: Protocol }
+  | { readonly metaData: Metadata }
+  | { readonly add: AddFile }
+  | { readonly remove: RemoveFile }
+  | { readonly txn: SetTransaction }
+  | { readonly domainMetadata: DomainMetadata }
+  | { readonly commitInfo: CommitInfo };
+
+const schemas = {
+  protocol: protocolSchema,
+  metaData: metadataSchema,
+  add: addSchema,
+  remove: removeSchema,
+  txn: transactionSchema,
+  domainMetadata: domainMetadataSchema,
+  commitInfo: commitInfoSchema,
+} as const;
+
+type ActionKind = keyof typeof schemas;
+
+/** Kinds that a checkpoint carries, in the order of its columns. */
+export const CHECKPOINT_KINDS = ["txn", "add", "remove", "metaData", "protocol", "domainMetadata"] as const;
+
+/** One parsed action of a given kind; `where` names the file for the error. */
+export function parseAction(kind: string, value: unknown, where: string): Action | undefined {
+  if (!(kind in schemas)) return undefined;
+  const parsed = schemas[kind as ActionKind].safeParse(withoutNulls(value));
+  if (!parsed.success) {
+    throw new TerminalError(`${where} holds a ${kind} action that breaks the Delta protocol`, {
+      code: "DELTA_BAD_ACTION",
+      value: z.prettifyError(parsed.error),
+      next: "The log is damaged or was written by a faulty writer; read an earlier version with --version.",
+    });
+  }
+  return { [kind]: parsed.data } as unknown as Action;
+}
+
+/** All actions of a commit file: one JSON object a line. */
+export function parseCommit(text: string, where: string): Action[] {
+  const actions: Action[] = [];
+  for (const line of text.split("\n")) {
+    if (line.trim() === "") continue;
+    let object: Record<string, unknown>;
+    try {
+      object = JSON.parse(line) as Record<string, unknown>;
+    } catch (cause) {
+      throw new TerminalError(`${where} holds a line that is no JSON`, {
+        code: "DELTA_BAD_ACTION",
+        value: line.slice(0, 200),
+        cause,
+      });
+    }
+    for (const [kind, value] of Object.entries(object)) {
+      const action = value === null ? undefined : parseAction(kind, value, where);
+      if (action) actions.push(action);
+    }
+  }
+  return actions;
+}
+
+export function serializeCommit(actions: readonly Action[]): Uint8Array {
+  return Buffer.from(`${actions.map((action) => JSON.stringify(action)).join("\n")}\n`);
+}
+
+/** Some writers state absent fields as null; partition values alone may be null in earnest. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null));
+}

@@ -1,0 +1,158 @@
+/** DuckDB as Ingot uses it. This folder alone imports the binding; others see SQL in and plain values out. */
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
+import { messageOf, TerminalError } from "../errors.ts";
+import { identifier, literal } from "./quote.ts";
+import { toPlain } from "./values.ts";
+
+export interface DuckDbSettings {
+  /** Upper bound of DuckDB's own memory, in megabytes; beyond it DuckDB spills to `spillFolder`. */
+  readonly memoryMb: number;
+  readonly threads: number;
+  /** Folder for spilled data; DuckDB makes and empties it. */
+  readonly spillFolder: string;
+}
+
+/** A value that can be bound to a parameter. */
+export type Parameter = string | number | bigint | boolean | null;
+
+export interface ResultColumn {
+  readonly name: string;
+  /** DuckDB's name of the type. */
+  readonly type: string;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** One in-memory DuckDB; tables live in Delta, this only computes. */
+export class DuckDb {
+  private readonly instance: DuckDBInstance;
+  private sequence = 0;
+
+  private constructor(instance: DuckDBInstance) {
+    this.instance = instance;
+  }
+
+  static async open(settings: DuckDbSettings): Promise<DuckDb> {
+    const instance = await DuckDBInstance.create(":memory:", {
+      threads: String(settings.threads),
+      memory_limit: `${settings.memoryMb}MB`,
+      temp_directory: settings.spillFolder,
+      // Order of rows in Parquet files carries no meaning here, and keeping it costs memory.
+      preserve_insertion_order: "false",
+      autoinstall_known_extensions: "false",
+      autoload_known_extensions: "false",
+    });
+    const setup = await instance.connect();
+    await setup.run("SET GLOBAL TimeZone = 'UTC'");
+    setup.disconnectSync();
+    return new DuckDb(instance);
+  }
+
+  /** A connection with an empty catalog of its own, so that work side by side can use the same table names. */
+  async session(): Promise<Session> {
+    const connection = await this.instance.connect();
+    const catalog = `session_${++this.sequence}`;
+    await connection.run(`ATTACH ':memory:' AS ${catalog}; USE ${catalog}`);
+    return new Session(connection, catalog);
+  }
+
+  /** Runs one statement on a connection of its own. */
+  async rows(sql: string, parameters?: readonly Parameter[]): Promise<Row[]> {
+    const connection = await this.instance.connect();
+    try {
+      return await read(connection, sql, parameters);
+    } finally {
+      connection.disconnectSync();
+    }
+  }
+
+  close(): void {
+    this.instance.closeSync();
+  }
+}
+
+/** A connection; its statements run one after the other. Close it, or its catalog stays in memory. */
+export class Session {
+  private readonly connection: DuckDBConnection;
+  private readonly catalog: string;
+
+  constructor(connection: DuckDBConnection, catalog: string) {
+    this.connection = connection;
+    this.catalog = catalog;
+  }
+
+  /** Runs statements for their effect. */
+  async run(sql: string): Promise<void> {
+    await guarded(sql, () => this.connection.run(sql));
+  }
+
+  /** All rows of one statement, as objects. */
+  rows(sql: string, parameters?: readonly Parameter[]): Promise<Row[]> {
+    return read(this.connection, sql, parameters);
+  }
+
+  /** Rows as they are computed, in chunks of about 2,048; memory does not grow with the result. */
+  async stream(
+    sql: string,
+  ): Promise<{ columns: ResultColumn[]; chunks: AsyncIterable<readonly (readonly unknown[])[]> }> {
+    const result = await guarded(sql, () => this.connection.stream(sql));
+    const types = result.columnTypes();
+    const columns = result.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
+    async function* chunks() {
+      for await (const rows of result.yieldRows()) {
+        yield rows.map((row: readonly DuckDBValue[]) => row.map(toPlain));
+      }
+    }
+    return { columns, chunks: chunks() };
+  }
+
+  /** Makes a view under `schema.name` in this session's catalog, replacing one of that name. */
+  async view(schema: string, name: string, sql: string): Promise<void> {
+    await this.run(
+      `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}; CREATE OR REPLACE VIEW ${identifier(schema)}.${identifier(name)} AS ${sql}`,
+    );
+  }
+
+  /** The columns that a query would give, without running it. */
+  async describe(sql: string): Promise<ResultColumn[]> {
+    const rows = await this.rows(`DESCRIBE ${sql}`);
+    return rows.map((row) => ({ name: String(row.column_name), type: String(row.column_type) }));
+  }
+
+  /** Stops the running statement, which then rejects. */
+  interrupt(): void {
+    this.connection.interrupt();
+  }
+
+  async close(): Promise<void> {
+    await this.connection.run(`USE memory; DETACH ${this.catalog}`);
+    this.connection.disconnectSync();
+  }
+}
+
+async function read(connection: DuckDBConnection, sql: string, parameters?: readonly Parameter[]) {
+  const reader = await guarded(sql, () =>
+    connection.runAndReadAll(sql, parameters === undefined ? undefined : [...parameters]),
+  );
+  const names = reader.columnNames();
+  return reader
+    .getRows()
+    .map((row) => Object.fromEntries(names.map((name, i) => [name, toPlain(row[i] ?? null)])));
+}
+
+async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new TerminalError(messageOf(error), {
+      code: messageOf(error).startsWith("Out of Memory") ? "DUCKDB_OUT_OF_MEMORY" : "DUCKDB_SQL",
+      value: sql.length > 2000 ? `${sql.slice(0, 2000)}…` : sql,
+      cause: error,
+    });
+  }
+}
+
+/** `read_parquet` over exactly these files. */
+export function readParquet(addresses: readonly string[], options = ""): string {
+  return `read_parquet([${addresses.map(literal).join(", ")}], hive_partitioning = false${options})`;
+}

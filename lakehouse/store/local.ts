@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { codeOf } from "../errors.ts";
+import { checkPath, type ObjectStore, type StoredObject } from "./store.ts";
+
+/** Files that are being written; never listed, left behind only by a crash. */
+const TEMPORARY = ".tmp-";
+/** Parquet files on their way in; the underscore hides them from other readers of the table. */
+const STAGING = "_staging";
+
+/**
+ * A folder as a store. An object is written to a temporary name, synced, and then linked (`putIfAbsent`) or
+ * renamed (`put`): a reader never meets half an object, and of rivals only one link succeeds. `O_EXCL` would give
+ * one winner too, but readers could see its file while it is being written.
+ */
+export class LocalStore implements ObjectStore {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = resolve(root);
+  }
+
+  async list(prefix: string, from = ""): Promise<StoredObject[]> {
+    const folder = prefix.includes("/") ? prefix.slice(0, prefix.lastIndexOf("/")) : "";
+    const found: StoredObject[] = [];
+    await this.walk(folder, (path) => path.startsWith(prefix) && path >= from, found);
+    return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    return absentAsUndefined(readFile(this.file(path)));
+  }
+
+  async getRange(path: string, start: number, end: number): Promise<Uint8Array | undefined> {
+    const file = await absentAsUndefined(open(this.file(path), "r"));
+    if (file === undefined) return undefined;
+    try {
+      const buffer = Buffer.alloc(Math.max(0, end - start));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async put(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = await this.writeTemporary(path, bytes);
+    await rename(temporary, this.file(path));
+    await syncFolder(dirname(this.file(path)));
+  }
+
+  async putIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    const temporary = await this.writeTemporary(path, bytes);
+    try {
+      await link(temporary, this.file(path));
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+    await syncFolder(dirname(this.file(path)));
+    return true;
+  }
+
+  async putFile(path: string, localFile: string): Promise<void> {
+    const target = this.file(path);
+    await makeFolder(dirname(target));
+    const file = await open(localFile, "r+");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(localFile, target);
+    await syncFolder(dirname(target));
+  }
+
+  async delete(path: string): Promise<void> {
+    await rm(this.file(path), { force: true });
+  }
+
+  address(path: string): string {
+    return this.file(path);
+  }
+
+  async stagingFolder(): Promise<string> {
+    const folder = join(this.root, STAGING, randomUUID());
+    await mkdir(folder, { recursive: true });
+    return folder;
+  }
+
+  within(path: string): LocalStore {
+    return new LocalStore(this.file(path));
+  }
+
+  private file(path: string): string {
+    return join(this.root, checkPath(path));
+  }
+
+  private async writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
+    const folder = dirname(this.file(path));
+    const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
+    const file = await open(temporary, "wx").catch(async (error: unknown) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+      await makeFolder(folder);
+      return open(temporary, "wx");
+    });
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return temporary;
+  }
+
+  private async walk(
+    folder: string,
+    wanted: (path: string) => boolean,
+    found: StoredObject[],
+  ): Promise<void> {
+    const entries = await absentAsUndefined(readdir(join(this.root, folder), { withFileTypes: true }));
+    for (const entry of entries ?? []) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) {
+        if (entry.name !== STAGING) await this.walk(path, wanted, found);
+      } else if (!entry.name.startsWith(TEMPORARY) && wanted(path)) {
+        // A file may vanish between readdir and stat: then it was not there.
+        const about = await absentAsUndefined(stat(join(this.root, path)));
+        if (about) found.push({ path, size: about.size, modifiedAt: about.mtimeMs });
+      }
+    }
+  }
+}
+
+async function absentAsUndefined<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Makes a folder and syncs its parents, so that a power cut cannot take the folder of a durable file. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+/** A name is durable only when its folder has been synced. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
