@@ -1,0 +1,54 @@
+/** A lake: a root under which every table has its place, and the engine that reads and writes them. */
+
+import { LOG_FOLDER } from "./delta/log.ts";
+import { DeltaTable, type TableOptions } from "./delta/table.ts";
+import type { DuckDb } from "./duckdb/duckdb.ts";
+import { TerminalError } from "./errors.ts";
+import { LocalStore } from "./store/local.ts";
+import type { ObjectStore } from "./store/store.ts";
+
+/** `pipeline/layer/table`: the address of a table inside a lake. */
+export type TablePath = `${string}/${string}/${string}`;
+
+export class Lake {
+  readonly store: ObjectStore;
+  readonly duckdb: DuckDb;
+  private readonly options: TableOptions;
+  private readonly opened = new Map<string, DeltaTable>();
+
+  constructor(store: ObjectStore, duckdb: DuckDb, options: TableOptions = {}) {
+    this.store = store;
+    this.duckdb = duckdb;
+    this.options = options;
+  }
+
+  /** The table at this address, whether it exists already or not. */
+  table(path: TablePath): DeltaTable {
+    const table = this.opened.get(path) ?? new DeltaTable(this.store.within(path), this.duckdb, this.options);
+    this.opened.set(path, table);
+    return table;
+  }
+
+  /** Addresses of all tables, or of one pipeline's, in order. */
+  async tables(pipeline?: string): Promise<TablePath[]> {
+    const found = new Set<TablePath>();
+    for (const { path } of await this.store.list(pipeline === undefined ? "" : `${pipeline}/`)) {
+      const [owner, layer, name, folder] = path.split("/");
+      if (owner && layer && name && `${folder}/` === LOG_FOLDER) found.add(`${owner}/${layer}/${name}`);
+    }
+    return [...found];
+  }
+}
+
+/** The store for a lake's address: a folder for now. */
+export function openStore(address: string): ObjectStore {
+  if (/^[a-z0-9+.-]+:\/\//i.test(address)) {
+    throw new TerminalError("this lake's kind of storage is not supported yet", {
+      code: "LAKE_UNSUPPORTED",
+      value: address,
+      allowed: "a folder, for example ./lake",
+      next: "Set `lake` in ingot.config.ts, or INGOT_LAKE, to a folder.",
+    });
+  }
+  return new LocalStore(address);
+}

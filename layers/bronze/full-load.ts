@@ -1,0 +1,69 @@
+/** The historical load of one table: everything that one moment of the source shows, in one commit. */
+
+import type pg from "pg";
+import type { Staged } from "../../lakehouse/delta/stage.ts";
+import type { DeltaTable } from "../../lakehouse/delta/table.ts";
+import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
+import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
+import { TransientError } from "../../lakehouse/errors.ts";
+import type { TableDescription } from "./postgres/catalog.ts";
+import { copyThroughFifo } from "./postgres/copy.ts";
+import type { SourceMoment } from "./postgres/snapshot.ts";
+import { bronzeSchema, type ChangeOperation, csvColumns, META, sourceColumns, sourceName } from "./schema.ts";
+
+/** Stages all rows of the table as the client's snapshot shows them. */
+export async function stageFullLoad(
+  client: pg.Client,
+  session: Session,
+  target: DeltaTable,
+  table: TableDescription,
+  moment: SourceMoment,
+  onBytes: (bytes: number) => void,
+): Promise<{ staged: Staged; bytesRead: number }> {
+  const query = `SELECT ${sourceColumns(table)} FROM ${sourceName(table)}`;
+  const copied = await copyThroughFifo(
+    client,
+    query,
+    (fifo) => target.stage(session, changesSql(table, csvSql(table, fifo), moment, "r"), bronzeSchema(table)),
+    onBytes,
+  );
+  checkCount(table, copied.rows, copied.result.rows);
+  return { staged: copied.result, bytesRead: copied.bytes };
+}
+
+/** The rows of a CSV that COPY wrote. NULL is an empty field, an empty text a quoted one. */
+export function csvSql(table: TableDescription, fifo: string): string {
+  return `read_csv(${literal(fifo)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = false, max_line_size = 16777216, columns = ${csvColumns(table)})`;
+}
+
+/** Rows in the columns of the CSV, as rows of bronze. */
+export function changesSql(
+  table: TableDescription,
+  source: string,
+  moment: SourceMoment,
+  operation: ChangeOperation,
+): string {
+  const columns = table.columns.map((column) => `${column.read} AS ${identifier(column.name)}`);
+  if (table.key.length === 0) columns.push(identifier(META.address));
+  return `SELECT ${columns.join(", ")}, '${operation}' AS ${META.operation}, ${moment.lsn} AS ${META.lsn},
+    ${fullTransactionId(moment)} AS ${META.transaction}, TIMESTAMPTZ ${literal(moment.at)} AS ${META.ingestedAt}
+    FROM ${source}`;
+}
+
+/** xmin has 32 bits; the rest is the newest epoch that keeps it before the snapshot's end. */
+function fullTransactionId(moment: SourceMoment): string {
+  const epoch = moment.xmax - (moment.xmax % 2n ** 32n);
+  const column = META.transaction;
+  return `(${column} + CASE WHEN ${column} + ${epoch} < ${moment.xmax} OR ${epoch} = 0 THEN ${epoch} ELSE ${epoch - 2n ** 32n} END)`;
+}
+
+/** A connection that dies looks to the reader like the end of the rows; the two counts tell. */
+export function checkCount(table: TableDescription, sent: number, received: number): void {
+  if (sent === received) return;
+  throw new TransientError(`${table.schema}.${table.name}: Postgres sent ${sent} rows, ${received} arrived`, {
+    code: "COPY_INCOMPLETE",
+    value: received,
+    allowed: String(sent),
+    next: "Nothing was committed. Run the same command again.",
+  });
+}

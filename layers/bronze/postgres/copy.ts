@@ -1,0 +1,97 @@
+/**
+ * The bulk path: COPY … TO STDOUT → FIFO → DuckDB. No row becomes a JavaScript value; this process only moves
+ * buffers from a socket to a pipe, and the pipe's fullness holds back the socket.
+ */
+import { execFile } from "node:child_process";
+import { constants, openSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import type pg from "pg";
+import { to as copyTo } from "pg-copy-streams";
+import { codeOf, messageOf, TransientError } from "../../../lakehouse/errors.ts";
+
+export interface CopyResult<T> {
+  readonly result: T;
+  /** Rows that Postgres says it sent. */
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/**
+ * Runs a query through COPY and lets `consume` read its CSV from a FIFO. Resolves when both ended well. A reader
+ * takes a writer's death for the end of the file, so what `consume` gave is worthless when this rejects, and the
+ * caller must compare `rows` with what it counted.
+ */
+export async function copyThroughFifo<T>(
+  client: pg.Client,
+  query: string,
+  consume: (fifo: string) => Promise<T>,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<CopyResult<T>> {
+  const folder = await mkdtemp(join(tmpdir(), "ingot-copy-"));
+  const fifo = join(folder, "rows.csv");
+  try {
+    await promisify(execFile)("mkfifo", ["-m", "600", fifo]);
+    let reader: "reading" | "ended" = "reading";
+    const reading = consume(fifo).finally(() => {
+      reader = "ended";
+    });
+    // Rejections are collected below; this keeps an early one from being called unhandled.
+    reading.catch(() => {});
+    const pipe = await openWriter(fifo, () => reader === "ended");
+    if (pipe === undefined) {
+      await reading;
+      throw new Error("the reader ended before it read");
+    }
+    let bytes = 0;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        onBytes(bytes);
+        done(null, chunk);
+      },
+    });
+    const source = client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv)`));
+    const writing = pipeline(source, meter, pipe);
+    const [written, read] = await Promise.allSettled([writing, reading]);
+    if (read.status === "rejected") throw read.reason;
+    if (written.status === "rejected") throw sourceError(written.reason);
+    return { result: read.value, rows: source.rowCount, bytes };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Opens the writing end once there is a reader; a FIFO without one refuses a writer that will not wait. */
+async function openWriter(fifo: string, readerEnded: () => boolean): Promise<Socket | undefined> {
+  while (!readerEnded()) {
+    try {
+      const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+      return new Socket({ fd, readable: false, writable: true });
+    } catch (error) {
+      if (codeOf(error) !== "ENXIO") throw error;
+      await delay(1);
+    }
+  }
+  return undefined;
+}
+
+function sourceError(error: unknown): unknown {
+  const code = codeOf(error) ?? "";
+  // Class 08 and 57: the connection or the server went away. A message without code is the client's own.
+  if (/^(08|57)/.test(code) || code === "ECONNRESET" || /Connection terminated/.test(messageOf(error))) {
+    return new TransientError("Postgres ended the connection while rows were being read", {
+      code: "POSTGRES_CONNECTION_LOST",
+      value: code || messageOf(error),
+      next: "Run the same command again: what was committed stays, the rest is read again.",
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,75 @@
+/** One moment of the source, shared by every connection that reads it. */
+import type pg from "pg";
+import { z } from "zod";
+import { literal } from "../../../lakehouse/duckdb/quote.ts";
+import { connect, disconnect } from "./connect.ts";
+
+/** A moment of the source database. */
+export interface SourceMoment {
+  /** Identifies the cluster: positions mean nothing on another one. */
+  readonly systemId: string;
+  /** `pg_snapshot` as text: xmin:xmax:xip_list, 64-bit transaction ids. */
+  readonly snapshot: string;
+  /** Oldest transaction that was still running: all before it are visible or aborted. */
+  readonly xmin: bigint;
+  /** First transaction id that was not yet given out. */
+  readonly xmax: bigint;
+  /** WAL position in bytes, as an integer. */
+  readonly lsn: number;
+  /** The server's clock, microseconds since the epoch as text. */
+  readonly at: string;
+}
+
+const momentSchema = z.object({
+  systemId: z.string(),
+  snapshot: z.string(),
+  xmin: z.string().transform(BigInt),
+  xmax: z.string().transform(BigInt),
+  lsn: z.coerce.number().int(),
+  at: z.string(),
+});
+
+/** An exported snapshot; it lives until `end`. */
+export interface SharedSnapshot {
+  readonly moment: SourceMoment;
+  /** A new connection inside a read-only transaction that sees exactly this moment; for the caller to disconnect. */
+  reader(): Promise<pg.Client>;
+  end(): Promise<void>;
+}
+
+// The LSN is read after the snapshot was taken, so it never lies before what the snapshot shows.
+const MOMENT_SQL = `
+  SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemId",
+         pg_current_snapshot()::text AS snapshot,
+         pg_snapshot_xmin(pg_current_snapshot())::text AS xmin,
+         pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
+         ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)
+           - '0/0'::pg_lsn)::text AS lsn,
+         now()::text AS at`;
+
+/** Takes a snapshot and keeps it open for other connections. */
+export async function shareSnapshot(connectionString: string): Promise<SharedSnapshot> {
+  const client = await connect(connectionString);
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const moment = momentSchema.parse((await client.query(MOMENT_SQL)).rows[0]);
+    const { rows } = await client.query<{ id: string }>("SELECT pg_export_snapshot() AS id");
+    const id = z.string().parse(rows[0]?.id);
+    return { moment, reader: () => openReader(connectionString, id), end: () => disconnect(client) };
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}
+
+async function openReader(connectionString: string, id: string): Promise<pg.Client> {
+  const client = await connect(connectionString);
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    await client.query(`SET TRANSACTION SNAPSHOT ${literal(id)}`);
+    return client;
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}

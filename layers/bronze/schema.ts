@@ -1,0 +1,64 @@
+/** The columns of a bronze table: what the source has, and beside it what happened to the row and when. */
+
+import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import { identifier } from "../../lakehouse/duckdb/quote.ts";
+import type { TableDescription } from "./postgres/catalog.ts";
+
+/** `r` read by a historical load, `u` inserted or updated since, `d` deleted since (only the key is set). */
+export type ChangeOperation = "r" | "u" | "d";
+
+export const META = {
+  operation: "_ingot_op",
+  lsn: "_ingot_lsn",
+  transaction: "_ingot_xid",
+  ingestedAt: "_ingot_at",
+  /** Physical address, only in tables without key. */
+  address: "_ingot_ctid",
+} as const;
+
+/** Every bronze table's own columns; models do not see them. */
+export const META_COLUMNS: readonly string[] = Object.values(META);
+
+export function bronzeSchema(table: TableDescription): StructType {
+  const address =
+    table.key.length === 0
+      ? [field(META.address, "string", true, "physical address of the row in the source")]
+      : [];
+  return {
+    type: "struct",
+    fields: [
+      ...table.columns.map((column) => field(column.name, column.deltaType)),
+      ...address,
+      field(META.operation, "string", true, "r: historical load, u: inserted or updated, d: deleted"),
+      field(META.lsn, "long", true, "WAL position, in bytes, of the snapshot that showed this row"),
+      field(META.transaction, "long", true, "64-bit id of the transaction that wrote the row"),
+      field(META.ingestedAt, "timestamp", true, "when the row was taken"),
+    ],
+  };
+}
+
+/** What identifies a row of the source: its key, or its address. */
+export function identityColumns(table: TableDescription): readonly string[] {
+  return table.key.length > 0 ? table.key : [META.address];
+}
+
+/** Columns of the CSV that COPY sends, in order: the table's, the address where needed, and xmin. */
+export function csvColumns(table: TableDescription): string {
+  const types: [string, string][] = table.columns.map((column) => [column.name, column.csvType]);
+  if (table.key.length === 0) types.push([META.address, "VARCHAR"]);
+  types.push([META.transaction, "BIGINT"]);
+  return `{${types.map(([name, type]) => `${quoteKey(name)}: '${type}'`).join(", ")}}`;
+}
+
+/** DuckDB's struct literals take keys as string literals. */
+const quoteKey = (name: string) => `'${name.replaceAll("'", "''")}'`;
+
+/** The select list that COPY runs at the source. */
+export function sourceColumns(table: TableDescription): string {
+  const names = table.columns.map((column) => identifier(column.name));
+  if (table.key.length === 0) names.push("ctid");
+  return [...names, "xmin"].join(", ");
+}
+
+export const sourceName = (table: TableDescription) =>
+  `${identifier(table.schema)}.${identifier(table.name)}`;
