@@ -6,10 +6,11 @@ import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
 import { TransientError } from "../../lakehouse/errors.ts";
+import { type ChangeOperation, META } from "../definition/bronze-columns.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import { copyThroughFifo } from "./postgres/copy.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
-import { bronzeSchema, type ChangeOperation, csvColumns, META, sourceColumns, sourceName } from "./schema.ts";
+import { bronzeSchema, csvColumns, sourceColumns, sourceName } from "./schema.ts";
 
 /** Stages all rows of the table as the client's snapshot shows them. */
 export async function stageFullLoad(

@@ -12,11 +12,12 @@ import type { Staged } from "../../lakehouse/delta/stage.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
+import { META } from "../definition/bronze-columns.ts";
 import { changesSql, checkCount, csvSql } from "./full-load.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import { copyThroughFifo } from "./postgres/copy.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
-import { bronzeSchema, identityColumns, META, sourceColumns, sourceName } from "./schema.ts";
+import { bronzeSchema, identityColumns, sourceColumns, sourceName } from "./schema.ts";
 
 export interface IncrementRequest {
   readonly table: TableDescription;

@@ -2,22 +2,8 @@
 
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
+import { META } from "../definition/bronze-columns.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
-
-/** `r` read by a historical load, `u` inserted or updated since, `d` deleted since (only the key is set). */
-export type ChangeOperation = "r" | "u" | "d";
-
-export const META = {
-  operation: "_ingot_op",
-  lsn: "_ingot_lsn",
-  transaction: "_ingot_xid",
-  ingestedAt: "_ingot_at",
-  /** Physical address, only in tables without key. */
-  address: "_ingot_ctid",
-} as const;
-
-/** Every bronze table's own columns; models do not see them. */
-export const META_COLUMNS: readonly string[] = Object.values(META);
 
 export function bronzeSchema(table: TableDescription): StructType {
   const address =

@@ -1,0 +1,28 @@
+/** What commits added to a table that only grows. */
+import type { ObjectStore } from "../store/store.ts";
+import type { AddFile } from "./actions.ts";
+import { readCommit } from "./log.ts";
+
+/**
+ * Files that the versions after `from`, up to and with `to`, added. Undefined where that does not tell the change:
+ * a commit took data away, or is no longer in the log.
+ */
+export async function addedFiles(
+  store: ObjectStore,
+  from: number,
+  to: number,
+): Promise<{ readonly files: readonly AddFile[]; readonly commits: number } | undefined> {
+  const files: AddFile[] = [];
+  let commits = 0;
+  for (let version = from + 1; version <= to; version++) {
+    const actions = await readCommit(store, version);
+    if (actions === undefined) return undefined;
+    const before = files.length;
+    for (const action of actions) {
+      if ("remove" in action && action.remove.dataChange) return undefined;
+      if ("add" in action && action.add.dataChange) files.push(action.add);
+    }
+    if (files.length > before) commits += 1;
+  }
+  return { files, commits };
+}

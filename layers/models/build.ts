@@ -1,0 +1,110 @@
+/** Builds a pipeline's models: each after what it reads, side by side where nothing stands between them. */
+import pLimit from "p-limit";
+import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
+import type { DeltaTable } from "../../lakehouse/delta/table.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
+import type { Lake, TablePath } from "../../lakehouse/lake.ts";
+import type { ProgressListener } from "../../lakehouse/progress.ts";
+import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { runFull } from "../gold/full.ts";
+import { runMerge } from "../silver/merge.ts";
+import { type Model, readModels } from "./model.ts";
+import { consumedVersions } from "./record.ts";
+import type { ModelResult } from "./run.ts";
+
+export interface BuildContext {
+  readonly lake: Lake;
+  /** Models built at once. */
+  readonly concurrency: number;
+  readonly onProgress: ProgressListener;
+}
+
+export interface BuildReport extends ModelResult {
+  /** `gold.daily_revenue` */
+  readonly model: string;
+  /** `rebuilt`: made from all of its inputs. `unchanged`: no input had a new version. */
+  readonly status: "incremental" | "rebuilt" | "unchanged";
+}
+
+/** Runs every model. A model that fails stops those that read it; the others go on, and the first failure is thrown. */
+export async function build(context: BuildContext, pipeline: PipelineDefinition): Promise<BuildReport[]> {
+  const { lake } = context;
+  const models = await readModels(lake.duckdb, pipeline);
+  const snapshots = new Map<string, Snapshot>();
+  const tables = new Map<string, DeltaTable>();
+  // Bronze is pinned before the first model runs: all models of a run see one moment.
+  for (const reference of new Set(models.flatMap((model) => model.references))) {
+    tables.set(reference, tableOf(lake, pipeline, reference));
+    if (!reference.startsWith("bronze.")) continue;
+    const snapshot = await tableOf(lake, pipeline, reference).snapshot();
+    if (snapshot === undefined) throw notLoaded(reference);
+    snapshots.set(reference, snapshot);
+  }
+  const limit = pLimit(context.concurrency);
+  const running = new Map<string, Promise<BuildReport>>();
+  for (const model of models) {
+    const upstream = model.references.flatMap((reference) => running.get(reference) ?? []);
+    running.set(
+      model.name,
+      Promise.all(upstream).then(() => limit(() => buildModel(context, pipeline, model, snapshots, tables))),
+    );
+  }
+  const settled = await Promise.allSettled(running.values());
+  const failed = settled.find((outcome) => outcome.status === "rejected");
+  if (failed) throw failed.reason;
+  return settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+}
+
+async function buildModel(
+  context: BuildContext,
+  pipeline: PipelineDefinition,
+  model: Model,
+  snapshots: Map<string, Snapshot>,
+  tables: ReadonlyMap<string, DeltaTable>,
+): Promise<BuildReport> {
+  const task = model.name;
+  const target = tableOf(context.lake, pipeline, model.name);
+  const base = await target.snapshot();
+  const inputs = new Map(
+    model.references.flatMap((name): [string, Snapshot][] => {
+      const snapshot = snapshots.get(name);
+      return snapshot ? [[name, snapshot]] : [];
+    }),
+  );
+  const consumed = consumedVersions(base, model, inputs);
+  if (base && consumed && [...inputs].every(([name, input]) => consumed.get(name) === input.version)) {
+    snapshots.set(model.name, base);
+    context.onProgress({ task, state: "skipped", note: "no new input" });
+    return { model: task, status: "unchanged", rowsIn: 0, rowsOut: 0, bytes: 0, version: base.version };
+  }
+  context.onProgress({ task, state: "running" });
+  const session = await context.lake.duckdb.session();
+  try {
+    const run = { model, session, target, base, inputs, tables, consumed };
+    const result = model.kind === "merge" ? await runMerge(run) : await runFull(run);
+    snapshots.set(model.name, await target.existingSnapshot(result.version));
+    const incremental = model.kind === "merge" && consumed !== undefined;
+    const note = `version ${result.version}${incremental ? `, ${result.rowsIn} changes` : ""}`;
+    context.onProgress({ task, state: "done", rows: result.rowsOut, bytes: result.bytes, note });
+    return { model: task, status: incremental ? "incremental" : "rebuilt", ...result };
+  } catch (error) {
+    context.onProgress({ task, state: "failed" });
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+function tableOf(lake: Lake, pipeline: PipelineDefinition, reference: string): DeltaTable {
+  const [layer, name] = reference.split(".");
+  const path: TablePath = `${pipeline.name}/${layer}/${name}`;
+  return lake.table(path);
+}
+
+function notLoaded(reference: string): TerminalError {
+  return new TerminalError(`${reference} was not loaded yet`, {
+    code: "BUILD_NOT_LOADED",
+    value: reference,
+    next: "Run `ingot load` first, or `ingot run`, which does both.",
+  });
+}

@@ -1,0 +1,70 @@
+/** Where a model's rows meet its contract: columns and types before they are written, nulls before they are seen. */
+import { z } from "zod";
+import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import type { Staged } from "../../lakehouse/delta/stage.ts";
+import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
+import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
+import type { TableContract } from "../../schemas/table.ts";
+import type { Model } from "./model.ts";
+
+/** The Delta schema of a contract. */
+export function contractSchema(contract: TableContract): StructType {
+  return {
+    type: "struct",
+    fields: Object.entries(contract.columns).map(([name, c]) => field(name, c.type, true, c.description)),
+  };
+}
+
+/** Checks that the SQL of a model gives exactly the contract's columns. The tables it reads must be there as views. */
+export async function checkColumns(session: Session, model: Model): Promise<void> {
+  const columns = await modelError(model, () => session.describe(model.sql));
+  const given = columns.map((column) => column.name);
+  const wanted = Object.keys(model.contract.columns);
+  const missing = wanted.filter((name) => !given.includes(name));
+  const unknown = given.filter((name) => !wanted.includes(name));
+  if (missing.length === 0 && unknown.length === 0) return;
+  throw new TerminalError(`model ${model.name} does not give the columns of its contract`, {
+    code: "MODEL_COLUMNS",
+    value: [...missing.map((name) => `missing ${name}`), ...unknown.map((name) => `unknown ${name}`)].join(
+      ", ",
+    ),
+    allowed: wanted.join(", "),
+    next: `Correct ${model.file}, or the contract "${model.contract.name}".`,
+  });
+}
+
+/** Runs a step of a model; what DuckDB says of its SQL is told with the file. */
+export async function modelError<T>(model: Model, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof TerminalError) || cause.code !== "DUCKDB_SQL") throw cause;
+    throw new TerminalError(`model ${model.name} failed: ${messageOf(cause)}`, {
+      code: "MODEL_SQL",
+      value: model.file,
+      next: "Correct the SQL and run `ingot build` again; its table is as it was before.",
+      cause,
+    });
+  }
+}
+
+const statsSchema = z.object({ nullCount: z.record(z.string(), z.number()).default({}) });
+
+/** Refuses rows with nulls where the contract allows none. The files' own statistics tell, so nothing is read. */
+export function checkNulls(model: Model, staged: Staged): void {
+  for (const [name, column] of Object.entries(model.contract.columns)) {
+    if (column.isNullable) continue;
+    const nulls = staged.files.reduce((sum, file) => sum + (nullCounts(file.stats)[name] ?? 0), 0);
+    if (nulls === 0) continue;
+    throw new TerminalError(`model ${model.name} breaks its contract: ${nulls} rows have no ${name}`, {
+      code: "CONTRACT_NULL",
+      value: `${name} is null in ${nulls} of ${staged.rows} rows`,
+      allowed: `${name} is not nullable in contract "${model.contract.name}"`,
+      next: `Give it a value in ${model.file}, or say .nullable() in the contract. Nothing was committed.`,
+    });
+  }
+}
+
+function nullCounts(stats: string | undefined): Readonly<Record<string, number>> {
+  return stats === undefined ? {} : statsSchema.parse(JSON.parse(stats)).nullCount;
+}
