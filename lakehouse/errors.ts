@@ -17,8 +17,25 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** Base of both kinds; catch it to print, catch a subclass to decide. */
+/** Names the kind of an error across copies of this module. */
+const KIND = Symbol.for("ingot.error.kind");
+
+/** Whether an object was made by this class, or by the same class of another copy. */
+function isKind(value: unknown, kind: "terminal" | "transient" | undefined): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const found = (value as { [KIND]?: unknown })[KIND];
+  return kind === undefined ? found !== undefined : found === kind;
+}
+
+/**
+ * Base of both kinds; catch it to print, catch a subclass to decide. `instanceof` goes by a brand: a pipeline is
+ * loaded from source beside the compiled library, and an error it throws must still be known here.
+ */
 export abstract class IngotError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(value, undefined);
+  }
+
   readonly code: string;
   readonly value?: unknown;
   readonly allowed?: string;
@@ -35,10 +52,20 @@ export abstract class IngotError extends Error {
 }
 
 /** The same call fails again until configuration, data or code changes. */
-export class TerminalError extends IngotError {}
+export class TerminalError extends IngotError {
+  readonly [KIND] = "terminal";
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(value, "terminal");
+  }
+}
 
 /** The same call may succeed later: a service was away, a race was lost too often. */
-export class TransientError extends IngotError {}
+export class TransientError extends IngotError {
+  readonly [KIND] = "transient";
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(value, "transient");
+  }
+}
 
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {

@@ -1,5 +1,5 @@
 /** DuckDB as Ingot uses it. This folder alone imports the binding; others see SQL in and plain values out. */
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, StatementType } from "@duckdb/node-api";
 import { messageOf, TerminalError } from "../errors.ts";
 import { identifier, literal } from "./quote.ts";
 import { toPlain } from "./values.ts";
@@ -10,6 +10,8 @@ export interface DuckDbSettings {
   readonly threads: number;
   /** Folder for spilled data; DuckDB makes and empties it. */
   readonly spillFolder: string;
+  /** Keep the order of rows where a query asks for none; costs memory, pleases people. */
+  readonly keepOrder?: boolean;
 }
 
 /** A value that can be bound to a parameter. */
@@ -37,8 +39,7 @@ export class DuckDb {
       threads: String(settings.threads),
       memory_limit: `${settings.memoryMb}MB`,
       temp_directory: settings.spillFolder,
-      // Order of rows in Parquet files carries no meaning here, and keeping it costs memory.
-      preserve_insertion_order: "false",
+      preserve_insertion_order: String(settings.keepOrder === true),
       autoinstall_known_extensions: "false",
       autoload_known_extensions: "false",
     });
@@ -117,6 +118,19 @@ export class Session {
   async describe(sql: string): Promise<ResultColumn[]> {
     const rows = await this.rows(`DESCRIBE ${sql}`);
     return rows.map((row) => ({ name: String(row.column_name), type: String(row.column_type) }));
+  }
+
+  /** Whether each of these statements only reads. Statements that do not even parse throw. */
+  async onlyReads(sql: string): Promise<boolean> {
+    const reading = new Set([StatementType.SELECT, StatementType.EXPLAIN, StatementType.RELATION]);
+    const statements = await guarded(sql, () => this.connection.extractStatements(sql));
+    for (let i = 0; i < statements.count; i++) {
+      const prepared = await guarded(sql, () => statements.prepare(i));
+      const allowed = reading.has(prepared.statementType);
+      prepared.destroySync();
+      if (!allowed) return false;
+    }
+    return true;
   }
 
   /** Stops the running statement, which then rejects. */

@@ -1,0 +1,4 @@
+import { defineConfig } from "ingot";
+import { commerce } from "./pipelines/commerce/pipeline.ts";
+
+export default defineConfig({ pipelines: [commerce] });

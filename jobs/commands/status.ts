@@ -1,0 +1,104 @@
+import { Command } from "commander";
+import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
+import { readPosition } from "../../layers/bronze/position.ts";
+import { lastRuns } from "../../layers/journal.ts";
+import { countRows } from "../explore/explorer.ts";
+import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
+import { jsonText } from "../terminal/json-text.ts";
+import { formatAge, formatBytes } from "../terminal/numbers.ts";
+import { renderTable } from "../terminal/table.ts";
+
+/** What is known of one table. */
+interface TableStatus {
+  readonly table: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly files: number;
+  readonly version: number;
+  /** Milliseconds since its newest commit. */
+  readonly ageMs: number | undefined;
+  /** How far the source, or the inputs, have been taken in. */
+  readonly position: string | undefined;
+  readonly lastRun: { readonly at: string; readonly status: string; readonly rows: number } | undefined;
+}
+
+export const statusCommand = () =>
+  new Command("status")
+    .description("Say for every table how many rows, which version, how old, how far its source was taken.")
+    .argument("[pipeline]", "name of a pipeline; all of them by default")
+    .addHelpText("after", "\nExamples:\n  ingot status\n  ingot status commerce --json")
+    .action(async (name: string | undefined, _options: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await withRuntime(options, async (runtime) => {
+        const tables: TableStatus[] = [];
+        for (const pipeline of runtime.pipelines(name))
+          tables.push(...(await statusOf(runtime, pipeline.name)));
+        process.stdout.write(
+          options.json ? `${jsonText({ lake: runtime.lakeRoot, tables })}\n` : render(runtime, tables),
+        );
+      });
+    });
+
+async function statusOf(runtime: Runtime, pipeline: string): Promise<TableStatus[]> {
+  const runs = await lastRuns(runtime.lake, pipeline);
+  const tables: TableStatus[] = [];
+  for (const path of await runtime.lake.tables(pipeline)) {
+    const [, layer = "", name = ""] = path.split("/");
+    if (layer === "_ingot") continue;
+    const snapshot = await runtime.lake.table(path).existingSnapshot();
+    const run = runs.get(`${layer}.${name}`);
+    tables.push({
+      table: `${pipeline}.${layer}.${name}`,
+      rows: countRows(snapshot.files.values()),
+      bytes: [...snapshot.files.values()].reduce((sum, file) => sum + file.size, 0),
+      files: snapshot.files.size,
+      version: snapshot.version,
+      ageMs: snapshot.timestamp === undefined ? undefined : Math.max(0, Date.now() - snapshot.timestamp),
+      position: positionOf(snapshot),
+      lastRun: run && { at: String(run.started_at), status: String(run.status), rows: Number(run.rows_in) },
+    });
+  }
+  const order = ["bronze", "silver", "gold"];
+  const rank = (t: TableStatus) => order.indexOf(t.table.split(".")[1] ?? "");
+  return tables.sort((a, b) => rank(a) - rank(b) || (a.table < b.table ? -1 : 1));
+}
+
+/** `LSN 0/1A2B3C` for bronze, `orders@3` for models. */
+function positionOf(snapshot: Snapshot): string | undefined {
+  const source = readPosition(snapshot);
+  if (source) return `LSN ${formatLsn(source.lsn)}`;
+  const inputs = [...snapshot.transactions.values()].filter((txn) => txn.appId.startsWith("ingot.input/"));
+  if (inputs.length === 0) return undefined;
+  return inputs.map((txn) => `${txn.appId.slice(12)}@${txn.version}`).join(" ");
+}
+
+/** A WAL position as Postgres writes it: two halves of 32 bits, hexadecimal. */
+function formatLsn(lsn: number): string {
+  const hex = (n: number) => n.toString(16).toUpperCase();
+  return `${hex(Math.floor(lsn / 2 ** 32))}/${hex(lsn % 2 ** 32)}`;
+}
+
+function render(runtime: Runtime, tables: readonly TableStatus[]): string {
+  if (tables.length === 0) return `The lake at ${runtime.lakeRoot} is empty. Start with \`ingot load\`.\n`;
+  const columns = [
+    { name: "table" },
+    { name: "rows", type: "BIGINT" },
+    { name: "size", type: "BIGINT" },
+    { name: "files", type: "BIGINT" },
+    { name: "version", type: "BIGINT" },
+    { name: "age" },
+    { name: "last run" },
+    { name: "position" },
+  ];
+  const rows = tables.map((t) => [
+    t.table,
+    t.rows,
+    formatBytes(t.bytes),
+    t.files,
+    t.version,
+    t.ageMs === undefined ? null : formatAge(t.ageMs),
+    t.lastRun ? `${t.lastRun.status}, ${t.lastRun.rows} rows` : null,
+    t.position ?? null,
+  ]);
+  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+}

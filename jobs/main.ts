@@ -1,0 +1,83 @@
+/** The command `ingot`. One file a command; here is only what they share. */
+import { Command, CommanderError } from "commander";
+import { TerminalError } from "../lakehouse/errors.ts";
+import { installSignalHandlers } from "./cleanup.ts";
+import { bootstrapCommand } from "./commands/bootstrap.ts";
+import { buildCommand } from "./commands/build.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { loadCommand } from "./commands/load.ts";
+import { metricsCommand } from "./commands/metrics.ts";
+import { publishCommand } from "./commands/publish.ts";
+import { runCommand } from "./commands/run.ts";
+import { simulateCommand } from "./commands/simulate.ts";
+import { sqlCommand } from "./commands/sql.ts";
+import { statusCommand } from "./commands/status.ts";
+import { syncCommand } from "./commands/sync.ts";
+import { tableCommand } from "./commands/table.ts";
+import { printError } from "./terminal/print-error.ts";
+
+/** The program with all of its commands. */
+function program(): Command {
+  const ingot = new Command("ingot")
+    .description("A lakehouse in one process: Postgres in, Delta tables in the middle, metrics out.")
+    .version("0.1.0")
+    .option("--config <path>", "configuration file; by default the nearest ingot.config.ts")
+    .option("--json", "print results, and errors, as JSON")
+    .option("--quiet", "show no progress")
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .addHelpText(
+      "after",
+      "\nStart with `ingot demo`, or `ingot doctor` with your own database in DATABASE_URL.",
+    );
+  for (const make of [
+    demoCommand,
+    doctorCommand,
+    bootstrapCommand,
+    loadCommand,
+    syncCommand,
+    buildCommand,
+    publishCommand,
+    runCommand,
+    metricsCommand,
+    simulateCommand,
+    statusCommand,
+    sqlCommand,
+    tableCommand,
+  ]) {
+    ingot.addCommand(make());
+  }
+  // Errors are thrown, so that they are printed in one way, and the exit code is set in one place.
+  for (const command of [ingot, ...ingot.commands, ...ingot.commands.flatMap((c) => c.commands)]) {
+    command.exitOverride().configureOutput({ writeErr: () => {} });
+  }
+  return ingot;
+}
+
+/** Runs the command line. Exit codes: 0 done, 1 failed, 2 called wrongly. */
+export async function run(argv: readonly string[]): Promise<void> {
+  installSignalHandlers();
+  try {
+    await program().parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    const json = argv.includes("--json");
+    if (error instanceof CommanderError) {
+      process.exitCode = 2;
+      printError(usageError(error), { json });
+    } else {
+      process.exitCode = 1;
+      printError(error, { json });
+    }
+  }
+}
+
+function usageError(error: CommanderError): TerminalError {
+  // Without a command commander prints its help as an error; that is what was asked for.
+  const message = error.message.replace(/^error: /, "");
+  return new TerminalError(message === "(outputHelp)" ? "say which command" : message, {
+    code: "USAGE",
+    next: "`ingot --help` lists the commands, `ingot COMMAND --help` their options and examples.",
+  });
+}

@@ -1,0 +1,137 @@
+/** What a command works with: configuration, lake, source, target, progress; opened when first asked for. */
+import { cpus, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { DuckDb } from "../lakehouse/duckdb/duckdb.ts";
+import { TerminalError } from "../lakehouse/errors.ts";
+import { Lake, openStore } from "../lakehouse/lake.ts";
+import type { ProgressListener } from "../lakehouse/progress.ts";
+import type { Config } from "../layers/definition/config.ts";
+import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
+import { EmbeddedTarget } from "../layers/publish/embedded.ts";
+import { RedisTarget } from "../layers/publish/redis.ts";
+import type { PublishTarget } from "../layers/publish/target.ts";
+import { onCleanup } from "./cleanup.ts";
+import { releasePostgres, startPostgres } from "./embedded/postgres.ts";
+import { loadConfig } from "./load-config.ts";
+import { createProgress } from "./terminal/progress.ts";
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface Runtime {
+  readonly config: Config;
+  /** Folder of the configuration file. */
+  readonly folder: string;
+  readonly lakeRoot: string;
+  readonly lake: Lake;
+  readonly onProgress: ProgressListener;
+  /** Address of the source; starts the embedded database where none is configured. */
+  database(): Promise<string>;
+  /** Where metrics go. */
+  target(): Promise<PublishTarget>;
+  /** The pipelines that a command is about: the one named, or all. */
+  pipelines(name?: string): readonly PipelineDefinition[];
+  /** Leaves what progress was shown on the screen; later events start a new block. */
+  endProgress(): void;
+}
+
+/** Opens a runtime, runs the work and closes all that was opened, whatever happens. */
+export async function withRuntime<T>(
+  options: GlobalOptions,
+  work: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  const { config, folder } = await loadConfig(options.config);
+  const closing: (() => Promise<void>)[] = [];
+  const close = (undo: () => Promise<unknown> | unknown) => closing.push(onCleanup(undo));
+  try {
+    const duckdb = await DuckDb.open({
+      memoryMb: config.memoryMb,
+      threads: Math.min(config.threads, cpus().length),
+      spillFolder: join(tmpdir(), `ingot-spill-${process.pid}`),
+    });
+    closing.push(async () => duckdb.close());
+    const lakeRoot = /^[a-z0-9+.-]+:\/\//i.test(config.lake) ? config.lake : resolve(folder, config.lake);
+    const progress = progressOf(options);
+    close(() => progress.finish());
+    const databaseOnce = once(() => openDatabase(config, folder, close));
+    const targetOnce = once(() => openTarget(config, lakeRoot, close));
+    return await work({
+      config,
+      folder,
+      lakeRoot,
+      lake: new Lake(openStore(lakeRoot), duckdb),
+      onProgress: (event) => progress.onProgress(event),
+      database: databaseOnce,
+      target: targetOnce,
+      pipelines: (name) => choosePipelines(config, name),
+      endProgress: () => progress.finish(),
+    });
+  } finally {
+    for (const undo of closing.reverse()) await undo();
+  }
+}
+
+/** Progress that starts anew after it was finished. */
+function progressOf(options: GlobalOptions) {
+  const make = () =>
+    createProgress({ stream: process.stderr, isTTY: process.stderr.isTTY === true, now: Date.now });
+  let current: ReturnType<typeof make> | undefined;
+  return {
+    onProgress: ((event) => {
+      if (options.quiet) return;
+      current ??= make();
+      current.onProgress(event);
+    }) satisfies ProgressListener,
+    finish: () => {
+      current?.finish();
+      current = undefined;
+    },
+  };
+}
+
+async function openDatabase(
+  config: Config,
+  folder: string,
+  close: (undo: () => Promise<unknown>) => void,
+): Promise<string> {
+  if (config.database !== undefined) return config.database;
+  const postgres = await startPostgres({ folder: join(folder, ".ingot", "postgres") });
+  close(() => releasePostgres(postgres));
+  return postgres.connectionString;
+}
+
+async function openTarget(
+  config: Config,
+  lakeRoot: string,
+  close: (undo: () => Promise<unknown>) => void,
+): Promise<PublishTarget> {
+  const target = config.redis
+    ? await RedisTarget.connect(config.redis)
+    : new EmbeddedTarget(openStore(lakeRoot));
+  close(() => target.close());
+  return target;
+}
+
+function choosePipelines(config: Config, name: string | undefined): readonly PipelineDefinition[] {
+  if (name === undefined) return config.pipelines;
+  const found = config.pipelines.filter((pipeline) => pipeline.name === name);
+  if (found.length > 0) return found;
+  throw new TerminalError(`there is no pipeline ${name}`, {
+    code: "PIPELINE_UNKNOWN",
+    value: name,
+    allowed: config.pipelines.map((pipeline) => pipeline.name).join(", "),
+    next: "Give one of these names, or none for all pipelines.",
+  });
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

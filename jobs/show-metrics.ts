@@ -1,0 +1,61 @@
+/** Published metrics on a terminal: a small chart, and the rows as a table. */
+import type { PipelineDefinition, PublishedMetric } from "../layers/definition/pipeline.ts";
+import type { PublishedVersion, PublishTarget } from "../layers/publish/target.ts";
+import { renderBars, renderLine } from "./terminal/chart.ts";
+import { styleFor } from "./terminal/style.ts";
+import { renderTable } from "./terminal/table.ts";
+
+/** A metric and what is published of it. */
+export interface ShownMetric {
+  readonly metric: PublishedMetric;
+  readonly published: PublishedVersion | undefined;
+}
+
+/** Reads what consumers see now, metric by metric. */
+export async function readMetrics(
+  target: PublishTarget,
+  pipeline: PipelineDefinition,
+): Promise<ShownMetric[]> {
+  const shown: ShownMetric[] = [];
+  for (const metric of pipeline.publish ?? []) {
+    shown.push({ metric, published: await target.read(`${pipeline.name}/${metric.model}`) });
+  }
+  return shown;
+}
+
+const LINE_HEIGHT = 8;
+/** Rows of a series under its chart: the newest, for the rest is in the line. */
+const NEWEST = 5;
+/** Bars that still fit beside a table. */
+const MOST_BARS = 12;
+
+/** Text for the terminal; no line is longer than `width`. */
+export function renderMetric({ metric, published }: ShownMetric, width: number): string {
+  const style = styleFor();
+  const title = style.bold(metric.title);
+  if (published === undefined) return `${title}\n${style.dim("not published")}\n`;
+  const { rows, version, publishedAt } = published;
+  const stamp = style.dim(`version ${version}, published ${publishedAt.slice(0, 19).replace("T", " ")} UTC`);
+  const lines = [`${title}  ${stamp}`];
+  const { chart } = metric;
+  if (chart) {
+    const items = rows.map((row) => ({ label: String(row[chart.label]), value: numeric(row[chart.value]) }));
+    lines.push(
+      chart.kind === "line"
+        ? renderLine(items, { width: Math.min(width, 100), height: LINE_HEIGHT })
+        : renderBars(items.slice(-MOST_BARS), { width: Math.min(width, 100) }),
+    );
+  }
+  const columns = Object.keys(rows[0] ?? {}).map((name) => ({ name }));
+  const cut = chart?.kind === "line" ? rows.slice(-NEWEST) : rows;
+  const cells = cut.map((row) => columns.map(({ name }) => row[name]));
+  lines.push(renderTable({ columns, rows: cells }, { width }));
+  if (cut.length < rows.length) lines.push(style.dim(`the newest ${cut.length} of ${rows.length} rows`));
+  return `${lines.join("\n")}\n`;
+}
+
+function numeric(value: unknown): number | null {
+  if (value === null || value === undefined) return null;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : null;
+}

@@ -1,0 +1,98 @@
+/** The steps of a pipeline, as commands run them: each records itself in the journal. */
+import { randomUUID } from "node:crypto";
+import { type IngestReport, load, sync } from "../layers/bronze/ingest.ts";
+import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
+import { type JournalEntry, recordRun } from "../layers/journal.ts";
+import { type BuildReport, build } from "../layers/models/build.ts";
+import { type PublishReport, publish } from "../layers/publish/publish.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What a step did, as `--json` prints it. */
+export interface StepReport {
+  readonly pipeline: string;
+  readonly step: "load" | "sync" | "build" | "publish";
+  readonly durationMs: number;
+  /** Rows that were new to the step. */
+  readonly rows: number;
+  readonly tables: readonly (IngestReport | BuildReport | PublishReport)[];
+}
+
+export const loadStep = (runtime: Runtime, pipeline: PipelineDefinition) => ingest(runtime, pipeline, "load");
+export const syncStep = (runtime: Runtime, pipeline: PipelineDefinition) => ingest(runtime, pipeline, "sync");
+
+async function ingest(
+  runtime: Runtime,
+  pipeline: PipelineDefinition,
+  step: "load" | "sync",
+): Promise<StepReport> {
+  const { lake, config, onProgress } = runtime;
+  const connectionString = await runtime.database();
+  return recorded(runtime, pipeline, step, async () => {
+    const run = step === "load" ? load : sync;
+    const tables = await run(
+      { lake, connectionString, concurrency: config.concurrency, onProgress },
+      pipeline,
+    );
+    const entries = tables.map((t) => entry(t.table, t.status, t.rows, t.rows, t.bytes, t.version));
+    return { tables, entries };
+  });
+}
+
+export function buildStep(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport> {
+  const { lake, config, onProgress } = runtime;
+  return recorded(runtime, pipeline, "build", async () => {
+    const tables = await build({ lake, concurrency: config.concurrency, onProgress }, pipeline);
+    const entries = tables.map((t) => entry(t.model, t.status, t.rowsIn, t.rowsOut, t.bytes, t.version));
+    return { tables, entries };
+  });
+}
+
+export async function publishStep(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport> {
+  const { lake, onProgress } = runtime;
+  const target = await runtime.target();
+  return recorded(runtime, pipeline, "publish", async () => {
+    const tables = await publish({ lake, target, onProgress }, pipeline);
+    const entries = tables.map((t) => entry(`publish ${t.metric}`, t.status, t.rows, t.rows, 0, t.version));
+    return { tables, entries };
+  });
+}
+
+/** Sync, build, publish. */
+export async function runSteps(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport[]> {
+  return [
+    await syncStep(runtime, pipeline),
+    await buildStep(runtime, pipeline),
+    await publishStep(runtime, pipeline),
+  ];
+}
+
+function entry(
+  task: string,
+  status: string,
+  rowsIn: number,
+  rowsOut: number,
+  bytes: number,
+  version: number,
+): JournalEntry {
+  return { task, status, rowsIn, rowsOut, bytes, version };
+}
+
+async function recorded(
+  runtime: Runtime,
+  pipeline: PipelineDefinition,
+  step: StepReport["step"],
+  work: () => Promise<{ tables: StepReport["tables"]; entries: JournalEntry[] }>,
+): Promise<StepReport> {
+  const startedAt = Date.now();
+  const { tables, entries } = await work();
+  const endedAt = Date.now();
+  await recordRun(runtime.lake, pipeline.name, {
+    id: randomUUID(),
+    command: step,
+    startedAt,
+    endedAt,
+    entries,
+  });
+  const rows = entries.reduce((sum, e) => sum + e.rowsIn, 0);
+  return { pipeline: pipeline.name, step, durationMs: endedAt - startedAt, rows, tables };
+}

@@ -1,0 +1,105 @@
+/** Settings of an installation: where the lake is, what the machine may use. Parsed once, from file and environment. */
+import { z } from "zod";
+import { TerminalError } from "../errors.ts";
+
+const postgresUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\/.+/, "an address such as postgres://user:password@host:5432/database");
+const redisUrl = z.string().regex(/^rediss?:\/\/.+/, "an address such as redis://:password@host:6379/0");
+const count = (least: number, most: number) =>
+  z.coerce
+    .number("a whole number")
+    .int("a whole number")
+    .min(least, `a number from ${least} to ${most}`)
+    .max(most, `a number from ${least} to ${most}`);
+
+/** Keys of a configuration file, beside `pipelines`. */
+export const settingsShape = {
+  /** Root of the lake: a folder; relative to the configuration file. */
+  lake: z.string().min(1, "a folder such as ./lake").default("./lake"),
+  /** Address of the source database; absent means the embedded one. */
+  database: postgresUrl.optional(),
+  /** Address of Redis; absent means the embedded target. */
+  redis: redisUrl.optional(),
+  /** Memory that DuckDB may use before it spills, in megabytes. */
+  memoryMb: count(64, 1_048_576).default(256),
+  threads: count(1, 1024).default(2),
+  /** Tables loaded, and models built, at once. */
+  concurrency: count(1, 64).default(3),
+  s3: z
+    .strictObject({
+      endpoint: z.url("an address such as https://s3.example.com").optional(),
+      region: z.string().min(1, "a region such as eu-central-1").optional(),
+    })
+    .prefault({}),
+};
+
+/** Environment variables that override a key, in order of preference. */
+const OVERRIDES: readonly (readonly [variable: string, key: string])[] = [
+  ["INGOT_LAKE", "lake"],
+  ["DATABASE_URL", "database"],
+  ["REDIS_URL", "redis"],
+  ["INGOT_MEMORY_MB", "memoryMb"],
+  ["INGOT_THREADS", "threads"],
+  ["INGOT_CONCURRENCY", "concurrency"],
+  ["AWS_ENDPOINT_URL_S3", "s3.endpoint"],
+  ["AWS_ENDPOINT_URL", "s3.endpoint"],
+  ["AWS_REGION", "s3.region"],
+  ["AWS_DEFAULT_REGION", "s3.region"],
+];
+
+/** Where each overridden key came from: the name of the variable. */
+type Origins = ReadonlyMap<string, string>;
+
+/** The file's values with the environment's over them. An empty variable counts as absent. */
+export function withEnvironment(
+  file: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): { values: Record<string, unknown>; origins: Origins } {
+  const values: Record<string, unknown> = { ...file };
+  const origins = new Map<string, string>();
+  for (const [variable, key] of OVERRIDES) {
+    const value = environment[variable];
+    if (value === undefined || value === "" || origins.has(key)) continue;
+    const [outer = "", inner] = key.split(".");
+    values[outer] =
+      inner === undefined ? value : { ...(values[outer] as object | undefined), [inner]: value };
+    origins.set(key, variable);
+  }
+  return { values, origins };
+}
+
+/** Keys whose values may hold a password: named in errors, never shown. */
+const SECRET = new Set(["database", "redis"]);
+
+/** The error for the first value that the schema refused: the key, where it came from, the value, what is allowed. */
+export function settingsError(
+  error: z.ZodError,
+  values: Readonly<Record<string, unknown>>,
+  origins: Origins,
+  file: string,
+): TerminalError {
+  const issue = error.issues[0];
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const path = unknown === undefined ? (issue?.path ?? []) : [...(issue?.path ?? []), unknown];
+  const key = path.map(String).join(".");
+  let value: unknown = values;
+  for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  const origin = origins.get(key) ?? `"${key}" in ${file}`;
+  return new TerminalError(
+    unknown === undefined
+      ? `${origin} has a value that cannot be used`
+      : `${origin} is not a key that exists`,
+    {
+      code: "CONFIG_INVALID",
+      value: SECRET.has(key) ? "(hidden, it may hold a password)" : value,
+      allowed:
+        unknown === undefined
+          ? (issue?.message ?? "")
+          : [...Object.keys(settingsShape), "pipelines"].join(", "),
+      next: origins.has(key)
+        ? `Set ${origins.get(key)} to an allowed value, or unset it.`
+        : `Correct ${file}.`,
+    },
+  );
+}

@@ -1,0 +1,10 @@
+export { type Scannable, scannable, scanSql } from "./delta/scan.ts";
+export type { Snapshot } from "./delta/snapshot.ts";
+export { DeltaTable, type HistoryEntry, type Write } from "./delta/table.ts";
+export { DuckDb, type DuckDbSettings, type Session } from "./duckdb/duckdb.ts";
+export { IngotError, TerminalError, TransientError } from "./errors.ts";
+export { Lake, openStore, type TablePath } from "./lake.ts";
+export type { ProgressEvent, ProgressListener } from "./progress.ts";
+export { LocalStore } from "./store/local.ts";
+export { MemoryStore } from "./store/memory.ts";
+export type { ObjectStore, StoredObject } from "./store/store.ts";

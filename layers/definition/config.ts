@@ -1,0 +1,90 @@
+/** The configuration of an installation: settings and pipelines. */
+import { z } from "zod";
+import { settingsError, settingsShape, withEnvironment } from "../../lakehouse/config/settings.ts";
+import type { PipelineDefinition } from "./pipeline.ts";
+
+const isFunction = z.custom<(...args: never[]) => unknown>(
+  (value) => typeof value === "function",
+  "a function",
+);
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]*$/, "lower case letters, digits and _, beginning with a letter");
+const contract = z.custom<object>(
+  (value) => typeof value === "object" && value !== null && "columns" in value && "key" in value,
+  "a contract made by defineTable()",
+);
+const models = z.record(name, z.strictObject({ kind: z.enum(["merge", "full"]), contract }));
+
+const pipelineSchema = z.strictObject({
+  name,
+  folder: z.instanceof(URL, { message: 'new URL(".", import.meta.url)' }).optional(),
+  source: z.strictObject({
+    kind: z.literal("postgres"),
+    tables: z.record(
+      z.string().min(1),
+      z.strictObject({
+        schema: z.string().min(1).optional(),
+        key: z
+          .union([z.array(z.string()).min(1), z.literal("none")], 'a list of columns, or "none"')
+          .optional(),
+        cursor: z.string().min(1).optional(),
+        longestTransaction: z.number().positive("seconds, more than 0").optional(),
+        deletes: z.enum(["ignore", "compare"], '"ignore" or "compare"').optional(),
+      }),
+    ),
+  }),
+  silver: models.optional(),
+  gold: models.optional(),
+  publish: z
+    .array(
+      z.strictObject({
+        model: z.string(),
+        title: z.string(),
+        expiresAfter: z.number().positive("seconds, more than 0").optional(),
+        chart: z
+          .strictObject({
+            kind: z.enum(["bars", "line"], '"bars" or "line"'),
+            label: z.string(),
+            value: z.string(),
+          })
+          .optional(),
+      }),
+    )
+    .optional(),
+  bootstrap: isFunction.optional(),
+  simulate: isFunction.optional(),
+});
+
+const configSchema = z.strictObject({
+  ...settingsShape,
+  pipelines: z.array(pipelineSchema).min(1, "at least one pipeline"),
+});
+
+/** What `ingot.config.ts` exports; every key but `pipelines` has a default. */
+export type ConfigInput = Omit<z.input<typeof configSchema>, "pipelines"> & {
+  readonly pipelines: readonly PipelineDefinition[];
+};
+
+/** A configuration with all defaults and overrides in place. */
+export type Config = Omit<z.output<typeof configSchema>, "pipelines"> & {
+  readonly pipelines: readonly PipelineDefinition[];
+};
+
+/** Gives `ingot.config.ts` its types. */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config;
+}
+
+/** Parses what a configuration file exported, with the environment over it. `file` is for messages. */
+export function parseConfig(
+  input: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+  file: string,
+): Config {
+  const object = typeof input === "object" && input !== null ? (input as Record<string, unknown>) : {};
+  const { values, origins } = withEnvironment(object, environment);
+  const parsed = configSchema.safeParse(values);
+  if (!parsed.success) throw settingsError(parsed.error, values, origins, file);
+  return parsed.data as unknown as Config;
+}
