@@ -34,7 +34,7 @@ export async function stageFullLoad(
 
 /** The rows of a CSV that COPY wrote. NULL is an empty field, an empty text a quoted one. */
 export function csvSql(table: TableDescription, fifo: string): string {
-  return `read_csv(${literal(fifo)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = false, max_line_size = 16777216, columns = ${csvColumns(table)})`;
+  return `read_csv(${literal(fifo)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = false, max_line_size = 8388608, buffer_size = 8388608, columns = ${csvColumns(table)})`;
 }
 
 /** Rows in the columns of the CSV, as rows of bronze. */

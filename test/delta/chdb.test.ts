@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs";
 import { query } from "chdb";
 import { expect, it } from "vitest";
-import { DeltaTable } from "../../lakehouse/delta/table.ts";
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import { DeltaTable } from "../../lakehouse/delta/table.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
@@ -19,7 +19,11 @@ function kernelRows(path: string): unknown[] {
     `SELECT * FROM deltaLakeLocal('${path}') ORDER BY id SETTINGS output_format_json_quote_64bit_integers = 1, output_format_json_quote_decimals = 1, session_timezone = 'UTC'`,
     "JSONEachRow",
   );
-  return text.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return text
+    .trim()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 it("writes tables that delta-kernel-rs reads: every column type, checkpoint, overwrite, domain metadata", async () => {
@@ -43,7 +47,12 @@ it("writes tables that delta-kernel-rs reads: every column type, checkpoint, ove
     `SELECT ${id} AS id, 'naïve ''${id}''' AS t, ${id} AS i, ${id} AS s, true AS b, 0.5 AS d, 12.3456 AS m, DATE '2026-02-28' AS day, TIMESTAMPTZ '2026-02-28 12:00:00.123456+00' AS at`;
   const domains = [{ domain: "ingot.source", configuration: "{}", removed: false }];
   for (let i = 0; i < 5; i++) await writeRows(duckdb, table, row(i), { schema, domains, overwrite: i === 2 });
-  await writeRows(duckdb, table, "SELECT 9 AS id, NULL AS t, NULL AS i, NULL AS s, NULL AS b, NULL AS d, NULL AS m, NULL AS day, NULL AS at", { schema });
+  await writeRows(
+    duckdb,
+    table,
+    "SELECT 9 AS id, NULL AS t, NULL AS i, NULL AS s, NULL AS b, NULL AS d, NULL AS m, NULL AS day, NULL AS at",
+    { schema },
+  );
   const expected = (id: number) => ({
     id: String(id),
     t: `naïve '${id}'`,

@@ -27,6 +27,8 @@ export interface TestDatabase {
     sql: string,
     parameters?: unknown[],
   ): Promise<Row[]>;
+  /** A connection of its own, for a transaction that stays open; the test ends it. */
+  connect(): Promise<pg.Client>;
 }
 
 /** One cluster for a test file, while any suite of it uses a database. */
@@ -79,6 +81,11 @@ export function useDatabase(): TestDatabase {
     },
     async query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]) {
       return (await started(pool).query<Row>(sql, parameters)).rows;
+    },
+    async connect() {
+      const client = new pg.Client({ connectionString: started(url) });
+      await client.connect();
+      return client;
     },
   };
 }
