@@ -1,8 +1,6 @@
 /** The state of a table at one version, made by replaying its log. Immutable once loaded. */
 
-import type { DuckDb } from "../duckdb/duckdb.ts";
 import { TerminalError } from "../errors.ts";
-import type { ObjectStore } from "../store/store.ts";
 import type {
   Action,
   AddFile,
@@ -12,8 +10,6 @@ import type {
   RemoveFile,
   SetTransaction,
 } from "./actions.ts";
-import { readCheckpoint } from "./checkpoint.ts";
-import { findSegment, readCommit } from "./log.ts";
 import { checkReadable } from "./protocol.ts";
 import { parseSchema, type StructType } from "./schema.ts";
 
@@ -89,37 +85,4 @@ export class Replay {
     if (domain.removed) this.domains.delete(domain.domain);
     else this.domains.set(domain.domain, domain);
   }
-}
-
-/** The table at `version`, or at its newest one. Undefined where there is no table. */
-export async function loadSnapshot(
-  store: ObjectStore,
-  duckdb: DuckDb,
-  version?: number,
-): Promise<Snapshot | undefined> {
-  const segment = await findSegment(store, version);
-  if (segment === undefined) return undefined;
-  const replay = new Replay();
-  if (segment.checkpoint !== undefined) replay.apply(await readCheckpoint(store, duckdb, segment.checkpoint));
-  // Read in bounded parallel steps; applied in order.
-  for (let i = 0; i < segment.commits.length; i += 32) {
-    const step = segment.commits.slice(i, i + 32);
-    const commits = await Promise.all(step.map((v) => readCommit(store, v)));
-    for (const actions of commits) replay.apply(actions ?? []);
-  }
-  return replay.finish(segment.version, store.root);
-}
-
-/** The snapshot brought forward by whatever was committed since; the same object where nothing was. */
-export async function refreshSnapshot(store: ObjectStore, base: Snapshot): Promise<Snapshot> {
-  let version = base.version;
-  let replay: Replay | undefined;
-  for (;;) {
-    const actions = await readCommit(store, version + 1);
-    if (actions === undefined) break;
-    version += 1;
-    replay ??= new Replay(base);
-    replay.apply(actions);
-  }
-  return replay === undefined ? base : replay.finish(version, store.root);
 }

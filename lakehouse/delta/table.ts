@@ -6,10 +6,11 @@ import type { ObjectStore } from "../store/store.ts";
 import type { Action, AddFile, CommitInfo, DomainMetadata, SetTransaction } from "./actions.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { type CommitOutcome, commit } from "./commit.ts";
+import { loadSnapshot, refreshSnapshot } from "./load.ts";
 import { readHistory } from "./log.ts";
 import { checkWritable, newProtocol } from "./protocol.ts";
 import { type StructType, sameColumns } from "./schema.ts";
-import { loadSnapshot, refreshSnapshot, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { type Staged, stage } from "./stage.ts";
 
 export interface TableOptions {
