@@ -33,7 +33,8 @@ const MOST_BARS = 12;
 export function renderMetric({ metric, published }: ShownMetric, width: number): string {
   const style = styleFor();
   const title = style.bold(metric.title);
-  if (published === undefined) return `${title}\n${style.dim("not published here yet: `ingot publish` does it")}\n`;
+  if (published === undefined)
+    return `${title}\n${style.dim("not published here yet: `ingot publish` does it")}\n`;
   const { rows, version, publishedAt } = published;
   const stamp = style.dim(`version ${version}, published ${publishedAt.slice(0, 19).replace("T", " ")} UTC`);
   const lines = [`${title}  ${stamp}`];

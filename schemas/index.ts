@@ -10,4 +10,4 @@ export {
   text,
   timestamp,
 } from "./column.ts";
-export { type Columns, defineTable, type RowOf, type TableContract } from "./table.ts";
+export { type AnyContract, type Columns, defineTable, type RowOf, type TableContract } from "./table.ts";

@@ -5,11 +5,17 @@ import type { Column } from "./column.ts";
 /** Columns by name, in the order of the table. */
 export type Columns = Readonly<Record<string, Column>>;
 
-/** The contract of one table. */
-export interface TableContract<C extends Columns = Columns> {
+/** The contract of some table, for code that serves all of them. */
+export interface AnyContract {
   readonly name: string;
   readonly description: string;
   /** Columns whose values together name a row; empty where rows have no identity. */
+  readonly key: readonly string[];
+  readonly columns: Columns;
+}
+
+/** The contract of one table, with the types of its rows. */
+export interface TableContract<C extends Columns = Columns> extends AnyContract {
   readonly key: readonly (keyof C & string)[];
   readonly columns: C;
   /** Validates one row as TypeScript sees it. */

@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { codeOf } from "../errors.ts";
+import { codeOf, messageOf, TerminalError } from "../errors.ts";
 import { checkPath, type ObjectStore, type StoredObject } from "./store.ts";
 
 /** Files that are being written; never listed, left behind only by a crash. */
 const TEMPORARY = ".tmp-";
 /** Parquet files on their way in; the underscore hides them from other readers of the table. */
 const STAGING = "_staging";
+
+const NOT_WRITABLE = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOSPC", "EDQUOT", "EISDIR"]);
 
 /**
  * A folder as a store. An object is written to a temporary name, synced, and then linked (`putIfAbsent`) or
@@ -44,37 +46,43 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  async put(path: string, bytes: Uint8Array): Promise<void> {
-    const temporary = await this.writeTemporary(path, bytes);
-    await rename(temporary, this.file(path));
-    await syncFolder(dirname(this.file(path)));
+  put(path: string, bytes: Uint8Array): Promise<void> {
+    return this.writing(async () => {
+      const temporary = await this.writeTemporary(path, bytes);
+      await rename(temporary, this.file(path));
+      await syncFolder(dirname(this.file(path)));
+    });
   }
 
-  async putIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
-    const temporary = await this.writeTemporary(path, bytes);
-    try {
-      await link(temporary, this.file(path));
-    } catch (error) {
-      if (codeOf(error) === "EEXIST") return false;
-      throw error;
-    } finally {
-      await rm(temporary, { force: true });
-    }
-    await syncFolder(dirname(this.file(path)));
-    return true;
+  putIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    return this.writing(async () => {
+      const temporary = await this.writeTemporary(path, bytes);
+      try {
+        await link(temporary, this.file(path));
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") return false;
+        throw error;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+      await syncFolder(dirname(this.file(path)));
+      return true;
+    });
   }
 
-  async putFile(path: string, localFile: string): Promise<void> {
-    const target = this.file(path);
-    await makeFolder(dirname(target));
-    const file = await open(localFile, "r+");
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(localFile, target);
-    await syncFolder(dirname(target));
+  putFile(path: string, localFile: string): Promise<void> {
+    return this.writing(async () => {
+      const target = this.file(path);
+      await makeFolder(dirname(target));
+      const file = await open(localFile, "r+");
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(localFile, target);
+      await syncFolder(dirname(target));
+    });
   }
 
   async delete(path: string): Promise<void> {
@@ -85,10 +93,12 @@ export class LocalStore implements ObjectStore {
     return this.file(path);
   }
 
-  async stagingFolder(): Promise<string> {
-    const folder = join(this.root, STAGING, randomUUID());
-    await mkdir(folder, { recursive: true });
-    return folder;
+  stagingFolder(): Promise<string> {
+    return this.writing(async () => {
+      const folder = join(this.root, STAGING, randomUUID());
+      await mkdir(folder, { recursive: true });
+      return folder;
+    });
   }
 
   within(path: string): LocalStore {
@@ -97,6 +107,22 @@ export class LocalStore implements ObjectStore {
 
   private file(path: string): string {
     return join(this.root, checkPath(path));
+  }
+
+  /** Runs a write; what the file system refuses is told with the folder and what to do. */
+  private async writing<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!NOT_WRITABLE.has(codeOf(cause) ?? "")) throw cause;
+      throw new TerminalError(`cannot write to ${this.root}: ${messageOf(cause)}`, {
+        code: "STORE_NOT_WRITABLE",
+        value: this.root,
+        allowed: "a folder that this user may write, on a disk with room",
+        next: "Check its owner, its rights and the free space, or choose another lake with INGOT_LAKE.",
+        cause,
+      });
+    }
   }
 
   private async writeTemporary(path: string, bytes: Uint8Array): Promise<string> {

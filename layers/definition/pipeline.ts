@@ -1,6 +1,6 @@
 /** What a pipeline is: data, no behaviour. The jobs read it; the layers carry it out. */
 import type { ProgressListener } from "../../lakehouse/progress.ts";
-import type { TableContract } from "../../schemas/table.ts";
+import type { AnyContract } from "../../schemas/table.ts";
 
 /** One Postgres table that is taken into bronze. */
 export interface SourceTable {
@@ -38,7 +38,7 @@ export type ModelKind =
 /** One model: a SQL file in the pipeline's folder and the contract of what it makes. */
 export interface ModelDefinition {
   readonly kind: ModelKind;
-  readonly contract: TableContract;
+  readonly contract: AnyContract;
 }
 
 /** A gold table that consumers read, and how a terminal shows it. */
@@ -99,7 +99,7 @@ export function postgres(options: {
 }
 
 /** A model that keeps the current state of one bronze table by its key. */
-export const merge = (contract: TableContract): ModelDefinition => ({ kind: "merge", contract });
+export const merge = (contract: AnyContract): ModelDefinition => ({ kind: "merge", contract });
 
 /** A model that is recomputed whole. */
-export const full = (contract: TableContract): ModelDefinition => ({ kind: "full", contract });
+export const full = (contract: AnyContract): ModelDefinition => ({ kind: "full", contract });

@@ -4,11 +4,11 @@ import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
-import type { TableContract } from "../../schemas/table.ts";
+import type { AnyContract } from "../../schemas/table.ts";
 import type { Model } from "./model.ts";
 
 /** The Delta schema of a contract. */
-export function contractSchema(contract: TableContract): StructType {
+export function contractSchema(contract: AnyContract): StructType {
   return {
     type: "struct",
     fields: Object.entries(contract.columns).map(([name, c]) => field(name, c.type, true, c.description)),

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
-import type { TableContract } from "../../schemas/table.ts";
+import type { AnyContract } from "../../schemas/table.ts";
 import type { ModelKind, PipelineDefinition } from "../definition/pipeline.ts";
 import { findReferences } from "./references.ts";
 
@@ -14,7 +14,7 @@ export interface Model {
   readonly name: string;
   readonly table: string;
   readonly kind: ModelKind;
-  readonly contract: TableContract;
+  readonly contract: AnyContract;
   readonly sql: string;
   /** File of the SQL, for messages. */
   readonly file: string;
@@ -73,7 +73,7 @@ async function readSql(file: string): Promise<string> {
   }
 }
 
-function fingerprint(sql: string, kind: ModelKind, contract: TableContract): string {
+function fingerprint(sql: string, kind: ModelKind, contract: AnyContract): string {
   const columns = Object.entries(contract.columns).map(([name, column]) => [name, column.type]);
   return createHash("sha256")
     .update(JSON.stringify([sql, kind, columns, contract.key]))

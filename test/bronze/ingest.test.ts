@@ -49,7 +49,7 @@ it("loads every type as it is, and tells empty text from null", async () => {
     span: "1 day 02:00:00",
     _ingot_op: "r",
   });
-  expect([...(rows[0]?.data as Uint8Array)]).toEqual([0, 255]);
+  expect(rows[0]?.data).toEqual(Buffer.from([0, 255]));
   expect(rows[1]).toMatchObject({ Größe: "", r: Number.NaN, d: Number.POSITIVE_INFINITY, tags: "{}" });
   expect(rows[2]).toMatchObject({ Größe: null, data: null, tags: null });
 });

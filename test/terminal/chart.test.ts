@@ -5,7 +5,8 @@ import { widthOf } from "../../jobs/terminal/text.ts";
 
 const width = 40;
 const color = false;
-const items = (...values: (number | bigint | null)[]) => values.map((value, i) => ({ label: `d${i}`, value }));
+const items = (...values: (number | bigint | null)[]) =>
+  values.map((value, i) => ({ label: `d${i}`, value }));
 
 describe("bars", () => {
   test("are proportional, in eighths", () => {
@@ -67,7 +68,12 @@ test("sparkline", () => {
 });
 
 test("values of a query", () => {
-  expect(["12.5", 3n, 4, null, "", "x", Number.NaN, true].map(chartValue)).toEqual([12.5, 3, 4, ...Array(5).fill(null)]);
+  expect(["12.5", 3n, 4, null, "", "x", Number.NaN, true].map(chartValue)).toEqual([
+    12.5,
+    3,
+    4,
+    ...Array(5).fill(null),
+  ]);
 });
 
 test("no chart is wider than the terminal", () => {

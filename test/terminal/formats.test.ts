@@ -8,7 +8,11 @@ import {
   uniqueNames,
 } from "../../jobs/terminal/formats.ts";
 
-function written(format: OutputFormat, columns: readonly FormatColumn[], rows: readonly (readonly unknown[])[]): string {
+function written(
+  format: OutputFormat,
+  columns: readonly FormatColumn[],
+  rows: readonly (readonly unknown[])[],
+): string {
   const writer = createWriter(format, columns);
   return writer.head() + rows.map((row) => writer.row(row)).join("") + writer.tail();
 }
@@ -26,7 +30,10 @@ function parseCsv(text: string): (string | null)[][] {
 
 const ROW = 3;
 const columns = [{ name: "a" }, { name: "b" }, { name: "c" }];
-const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", '"', ",", "\r\n", " x ", 'a"b', "\n"));
+const text = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.constantFrom("", '"', ",", "\r\n", " x ", 'a"b', "\n"),
+);
 
 describe("CSV", () => {
   test("round trip of texts and nulls", () => {
@@ -40,9 +47,12 @@ describe("CSV", () => {
   });
 
   test("keeps NULL and the empty string apart, quotes only where needed, ends records with CRLF", () => {
-    expect(written("csv", columns, [[null, "", "x"], ['say "hi"', "a,b", 1.5]])).toBe(
-      'a,b,c\r\n,"",x\r\n"say ""hi""","a,b",1.5\r\n',
-    );
+    expect(
+      written("csv", columns, [
+        [null, "", "x"],
+        ['say "hi"', "a,b", 1.5],
+      ]),
+    ).toBe('a,b,c\r\n,"",x\r\n"say ""hi""","a,b",1.5\r\n');
   });
 
   test("values of all types without loss", () => {
@@ -77,7 +87,12 @@ describe("CSV", () => {
 
 describe("JSON", () => {
   test("round trip of what JSON knows, as array and as lines", () => {
-    const value = fc.oneof(text, fc.jsonValue(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(-0));
+    const value = fc.oneof(
+      text,
+      fc.jsonValue(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constant(-0),
+    );
     const names = fc.uniqueArray(fc.string({ unit: "binary" }), { minLength: ROW, maxLength: ROW });
     const rows = fc.array(fc.array(value, { minLength: ROW, maxLength: ROW }), { maxLength: 6 });
     fc.assert(

@@ -32,7 +32,8 @@ describe("numbers", () => {
     [0.05, "0.05"],
   ])("axis number %s is %s", (value, text) => expect(compactNumber(value)).toBe(text));
 
-  test("all digits of a bigint stay", () => expect(groupDigits(9_007_199_254_740_993n)).toBe("9,007,199,254,740,993"));
+  test("all digits of a bigint stay", () =>
+    expect(groupDigits(9_007_199_254_740_993n)).toBe("9,007,199,254,740,993"));
 
   test.each([
     [0, "0 B"],

@@ -54,7 +54,12 @@ describe("live progress", () => {
     progress.onProgress({ task: "bronze.a", state: "running", rows: 12_345 });
     progress.finish();
     progress.finish();
-    const last = stream.writes.filter((text) => text.includes("bronze")).at(-1)?.trim().split("\n") ?? [];
+    const last =
+      stream.writes
+        .filter((text) => text.includes("bronze"))
+        .at(-1)
+        ?.trim()
+        .split("\n") ?? [];
     expect(last).toHaveLength(3);
     expect(last[0]).toMatch(/^– bronze\.a {2}12,345 rows.* stopped$/);
     expect(last[1]).toMatch(/^✓ bronze\.b {2} +5 rows {2}1\.2 kB {2}0 ms {2}v3$/);
@@ -99,11 +104,15 @@ describe("live progress", () => {
       { requiredKeys: ["name", "state", "startedAt"] },
     );
     fc.assert(
-      fc.property(fc.array(task, { minLength: 1, maxLength: 6 }), fc.integer({ min: 4, max: 140 }), (tasks, width) => {
-        for (const line of liveLines(tasks, 1e10, width, styleFor(true))) {
-          expect(widthOf(line)).toBeLessThanOrEqual(width);
-        }
-      }),
+      fc.property(
+        fc.array(task, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 4, max: 140 }),
+        (tasks, width) => {
+          for (const line of liveLines(tasks, 1e10, width, styleFor(true))) {
+            expect(widthOf(line)).toBeLessThanOrEqual(width);
+          }
+        },
+      ),
     );
   });
 });

@@ -46,7 +46,13 @@ function start(options: { isTTY: boolean } & Partial<Pick<PromptOptions, "execut
     execute: options.execute ?? (() => Promise.resolve(one)),
     listTables: options.listTables ?? (() => Promise.resolve(tables)),
   });
-  return { input, done, until, text: () => shown, history: () => readFileSync(join(folder, "history"), "utf8") };
+  return {
+    input,
+    done,
+    until,
+    text: () => shown,
+    history: () => readFileSync(join(folder, "history"), "utf8"),
+  };
 }
 
 describe("piped into", () => {

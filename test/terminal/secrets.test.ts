@@ -11,7 +11,10 @@ describe("secrets in text", () => {
     ["postgres://app:pa/ss?wo#rd@db/shop", "postgres://app:***@db/shop"],
     ["postgres://app@corp:pw@db/shop", "postgres://app@corp:***@db/shop"],
     ["postgres://app:two words@db/shop", "postgres://app:***@db/shop"],
-    ['could not reach "postgres://a:b@c/d" and redis://:x@y', 'could not reach "postgres://a:***@c/d" and redis://:***@y'],
+    [
+      'could not reach "postgres://a:b@c/d" and redis://:x@y',
+      'could not reach "postgres://a:***@c/d" and redis://:***@y',
+    ],
     ["host=db password=hunter2 user=app", "host=db password=*** user=app"],
     ["host=db password='two \\' words' user=app", "host=db password='***' user=app"],
     ["password='cut off in the mid…", "password='***'"],
@@ -21,7 +24,10 @@ describe("secrets in text", () => {
     ["PGPASSWORD=hunter2 psql", "PGPASSWORD=*** psql"],
     ['{"password":"a\\"b","user":"app"}', '{"password":"***","user":"app"}'],
     ["ALTER ROLE app PASSWORD 'it''s'", "ALTER ROLE app PASSWORD '***'"],
-    ["CREATE SECRET s (TYPE s3, KEY_ID 'AKIA', SECRET 'abc/def')", "CREATE SECRET s (TYPE s3, KEY_ID 'AKIA', SECRET '***')"],
+    [
+      "CREATE SECRET s (TYPE s3, KEY_ID 'AKIA', SECRET 'abc/def')",
+      "CREATE SECRET s (TYPE s3, KEY_ID 'AKIA', SECRET '***')",
+    ],
     ["AWS_SECRET_ACCESS_KEY=abc/def+g", "AWS_SECRET_ACCESS_KEY=***"],
     ["Authorization: Bearer eyJhbGci.x", "Authorization: Bearer ***"],
   ])("%s", (text, masked) => expect(maskSecrets(text)).toBe(masked));
@@ -52,7 +58,18 @@ describe("secrets in text", () => {
   });
 
   test("long text takes no long time", () => {
-    const parts = ["a://b:", "a://", "password", "password=", "password='", "password ", "x", "@", "= ", "a://b:c@ "];
+    const parts = [
+      "a://b:",
+      "a://",
+      "password",
+      "password=",
+      "password='",
+      "password ",
+      "x",
+      "@",
+      "= ",
+      "a://b:c@ ",
+    ];
     for (const part of parts) {
       const startedAt = performance.now();
       maskSecrets(part.repeat(20_000));

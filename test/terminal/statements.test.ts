@@ -20,7 +20,23 @@ describe("statements", () => {
   ])("%s", (sql, statements, rest) => expect(splitStatements(sql)).toEqual({ statements, rest }));
 
   test("any text is scanned to its end", () => {
-    const piece = fc.constantFrom("'", '"', "$", "$$", "$a$", "--", "/*", "*/", ";", "\n", "e", "E'", "\\", "x", " ");
+    const piece = fc.constantFrom(
+      "'",
+      '"',
+      "$",
+      "$$",
+      "$a$",
+      "--",
+      "/*",
+      "*/",
+      ";",
+      "\n",
+      "e",
+      "E'",
+      "\\",
+      "x",
+      " ",
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
         const { rest } = splitStatements(pieces.join(""));

@@ -38,6 +38,21 @@ describe("table", () => {
     expect(lines.at(-1)).toMatch(/^… \d+ more columns$/);
   });
 
+  test("text gives way before numbers and times", () => {
+    const columns = [
+      { name: "n", type: "BIGINT" },
+      { name: "text", type: "VARCHAR" },
+      { name: "at", type: "TIMESTAMP" },
+    ];
+    const text = renderTable(
+      { columns, rows: [[10n ** 17n, "x".repeat(90), "2026-05-01T10:00:00.25"]] },
+      plain,
+    );
+    expect(text).toContain(
+      "│ 100000000000000000 │ xxxxxxx… │ 2026-05-01T10:00:00.25 │".replace("xxxxxxx…", "xxxxxxxxx…"),
+    );
+  });
+
   test("a truncated result does not pretend to know the count", () => {
     const table = { columns: [{ name: "n" }], rows: [[1]] };
     expect(renderTable(table, { ...plain, truncated: true })).toContain("… more rows");
@@ -53,7 +68,15 @@ describe("table", () => {
     const value = fc.oneof(
       fc.string({ unit: "binary", maxLength: 60 }),
       fc.string({ unit: "grapheme", maxLength: 60 }),
-      fc.constantFrom("👩‍👩‍👧‍👦 family", "日本語テキスト", "\u001b[31mred\u001b[0m", "e\u0301a\u0300", "🇨🇭🇨", "\ud800", "a\tb\nc"),
+      fc.constantFrom(
+        "👩‍👩‍👧‍👦 family",
+        "日本語テキスト",
+        "\u001b[31mred\u001b[0m",
+        "e\u0301a\u0300",
+        "🇨🇭🇨",
+        "\ud800",
+        "a\tb\nc",
+      ),
       fc.bigInt(),
       fc.double(),
       fc.constant(null),
