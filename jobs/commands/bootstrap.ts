@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { interruption } from "../cleanup.ts";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
@@ -10,9 +10,10 @@ export const bootstrapCommand = () =>
       "Create and fill the source database of a pipeline that knows how to; nothing where that is done.",
     )
     .argument("<pipeline>", "name of the pipeline")
-    .addHelpText("after", "\nExamples:\n  ingot bootstrap commerce")
+    .option("--scale <factor>", "size of the data; 1 is what the pipeline was made for", positive, 1)
+    .addHelpText("after", "\nExamples:\n  ingot bootstrap commerce\n  ingot bootstrap commerce --scale 0.1")
     .action(async (name: string, _options: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = command.optsWithGlobals<GlobalOptions & { scale: number }>();
       await withRuntime(options, async (runtime) => {
         for (const pipeline of runtime.pipelines(name)) {
           if (pipeline.bootstrap === undefined) {
@@ -24,7 +25,7 @@ export const bootstrapCommand = () =>
           }
           const connectionString = await runtime.database();
           const { onProgress } = runtime;
-          await pipeline.bootstrap({ connectionString, signal: interruption.signal, onProgress });
+          await pipeline.bootstrap({ connectionString, signal: interruption.signal, onProgress }, { scale: options.scale });
         }
         runtime.endProgress();
         process.stdout.write(
@@ -32,3 +33,9 @@ export const bootstrapCommand = () =>
         );
       });
     });
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value > 1000) throw new InvalidArgumentError("It takes a number above 0, at most 1000.");
+  return value;
+}

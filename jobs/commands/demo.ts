@@ -65,7 +65,7 @@ async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition): Prom
   heading(runtime, 1, "A shop's database");
   const connectionString = await runtime.database();
   const context = { connectionString, signal: interruption.signal, onProgress };
-  await pipeline.bootstrap(context);
+  await pipeline.bootstrap(context, { scale: 1 });
 
   heading(runtime, 2, "Its history into bronze, silver and gold, and the metrics out");
   const loading = performance.now();

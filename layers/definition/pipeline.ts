@@ -59,6 +59,12 @@ export interface ProgramContext {
   readonly onProgress: ProgressListener;
 }
 
+/** How `ingot bootstrap` was called. */
+export interface BootstrapOptions {
+  /** 1 is the size that the pipeline was made for; less is less data. */
+  readonly scale: number;
+}
+
 /** How `ingot simulate` was called. */
 export interface SimulateOptions {
   /** User journeys a second; 0 means as fast as it goes. */
@@ -86,7 +92,7 @@ export interface PipelineDefinition {
   readonly gold?: Readonly<Record<string, ModelDefinition>>;
   readonly publish?: readonly PublishedMetric[];
   /** Creates and fills the source database; does nothing where that is done. */
-  readonly bootstrap?: (context: ProgramContext) => Promise<void>;
+  readonly bootstrap?: (context: ProgramContext, options: BootstrapOptions) => Promise<void>;
   /** Goes on changing the source as the real system would. */
   readonly simulate?: (context: ProgramContext, options: SimulateOptions) => Promise<SimulateResult>;
 }

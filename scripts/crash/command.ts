@@ -7,7 +7,6 @@ export interface Surroundings {
   readonly lake: string;
   readonly database: string;
   readonly redis: string | undefined;
-  readonly commerceScale: string;
 }
 
 const ROOT = new URL("../../..", import.meta.url);
@@ -21,7 +20,6 @@ function start(around: Surroundings, args: readonly string[]) {
       INGOT_LAKE: around.lake,
       DATABASE_URL: around.database,
       REDIS_URL: around.redis ?? "",
-      INGOT_COMMERCE_SCALE: around.commerceScale,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

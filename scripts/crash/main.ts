@@ -43,7 +43,6 @@ async function main(): Promise<void> {
       lake: join(folder, name),
       database: postgres.connectionString,
       redis: redis?.url,
-      commerceScale: values.scale,
     });
     const failures = await runCases(folder, around);
     say(failures === 0 ? "every outcome equals that of an undisturbed run" : `${failures} outcomes differ`);
@@ -57,7 +56,7 @@ async function main(): Promise<void> {
 
 async function runCases(_folder: string, around: (name: string) => Surroundings): Promise<number> {
   const lake = (name: string) => around(name).lake;
-  await ingot(around("loaded"), ["bootstrap", "commerce"]);
+  await ingot(around("loaded"), ["bootstrap", "commerce", "--scale", values.scale]);
   for (const command of ["load", "build", "publish"]) await ingot(around("loaded"), [command]);
   await ingot(around("loaded"), ["simulate", "commerce", "--rate", "0", "--journeys", "400", "--seed", "7"]);
   await cp(lake("loaded"), lake("synced"), { recursive: true });
