@@ -1,7 +1,7 @@
 /** The command `ingot`. One file a command; here is only what they share. */
 import { Command, CommanderError } from "commander";
 import { TerminalError } from "../lakehouse/errors.ts";
-import { installSignalHandlers } from "./cleanup.ts";
+import { installSignalHandlers, interruption } from "./cleanup.ts";
 import { bootstrapCommand } from "./commands/bootstrap.ts";
 import { buildCommand } from "./commands/build.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -62,6 +62,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     await program().parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
+    if (interruption.signal.aborted) {
+      // Work that was torn from its connections complains; the signal is what happened.
+      process.exitCode = 130;
+      return;
+    }
     const json = argv.includes("--json");
     if (error instanceof CommanderError) {
       process.exitCode = 2;

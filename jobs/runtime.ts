@@ -6,12 +6,13 @@ import { TerminalError } from "../lakehouse/errors.ts";
 import { Lake, openStore } from "../lakehouse/lake.ts";
 import type { ProgressListener } from "../lakehouse/progress.ts";
 import type { Config } from "../layers/definition/config.ts";
+import { connect, disconnect } from "../layers/bronze/postgres/connect.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
 import { EmbeddedTarget } from "../layers/publish/embedded.ts";
 import { RedisTarget } from "../layers/publish/redis.ts";
 import type { PublishTarget } from "../layers/publish/target.ts";
-import { onCleanup } from "./cleanup.ts";
-import { releasePostgres, startPostgres } from "./embedded/postgres.ts";
+import { interruption, onCleanup } from "./cleanup.ts";
+import { type EmbeddedPostgres, releasePostgres, startPostgres } from "./embedded/postgres.ts";
 import { loadConfig } from "./load-config.ts";
 import { createProgress } from "./terminal/progress.ts";
 
@@ -99,9 +100,29 @@ async function openDatabase(
   close: (undo: () => Promise<unknown>) => void,
 ): Promise<string> {
   if (config.database !== undefined) return config.database;
-  const postgres = await startPostgres({ folder: join(folder, ".ingot", "postgres") });
-  close(() => releasePostgres(postgres));
-  return postgres.connectionString;
+  const starting = startPostgres({ folder: join(folder, ".ingot", "postgres") });
+  // Registered before it is up: a server whose start is interrupted has to be stopped as well.
+  close(() => starting.then(leaveDatabase, () => {}));
+  return ownAddress(await starting);
+}
+
+/** The address under which every connection of this process carries its name. */
+function ownAddress(postgres: EmbeddedPostgres): string {
+  const url = new URL(postgres.connectionString);
+  url.searchParams.set("application_name", `ingot ${process.pid}`);
+  return url.href;
+}
+
+/** Stops the server unless other processes use it. After an interruption our own connections may still be open. */
+async function leaveDatabase(postgres: EmbeddedPostgres): Promise<void> {
+  if (interruption.signal.aborted) {
+    const client = await connect(postgres.connectionString);
+    await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [
+      `ingot ${process.pid}`,
+    ]);
+    await disconnect(client);
+  }
+  await releasePostgres(postgres);
 }
 
 async function openTarget(

@@ -27,7 +27,7 @@ const LINE_HEIGHT = 8;
 /** Rows of a series under its chart: the newest, for the rest is in the line. */
 const NEWEST = 5;
 /** Bars that still fit beside a table. */
-const MOST_BARS = 12;
+const MOST_BARS = 10;
 
 /** Text for the terminal; no line is longer than `width`. */
 export function renderMetric({ metric, published }: ShownMetric, width: number): string {
@@ -49,10 +49,15 @@ export function renderMetric({ metric, published }: ShownMetric, width: number):
   }
   const columns = Object.keys(rows[0] ?? {}).map((name) => ({ name }));
   const cut = chart?.kind === "line" ? rows.slice(-NEWEST) : rows;
-  const cells = cut.map((row) => columns.map(({ name }) => row[name]));
+  const cells = cut.map((row) => columns.map(({ name }) => readable(row[name])));
   lines.push(renderTable({ columns, rows: cells }, { width }));
   if (cut.length < rows.length) lines.push(style.dim(`the newest ${cut.length} of ${rows.length} rows`));
   return `${lines.join("\n")}\n`;
+}
+
+/** Floats with more digits than anyone reads are shortened; what is exact stays. */
+function readable(value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }
 
 function numeric(value: unknown): number | null {

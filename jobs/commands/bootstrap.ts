@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { interruption } from "../cleanup.ts";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
+import { positiveNumber } from "./number-options.ts";
 
 export const bootstrapCommand = () =>
   new Command("bootstrap")
@@ -10,7 +11,7 @@ export const bootstrapCommand = () =>
       "Create and fill the source database of a pipeline that knows how to; nothing where that is done.",
     )
     .argument("<pipeline>", "name of the pipeline")
-    .option("--scale <factor>", "size of the data; 1 is what the pipeline was made for", positive, 1)
+    .option("--scale <factor>", "size of the data; 1 is what the pipeline was made for", positiveNumber, 1)
     .addHelpText("after", "\nExamples:\n  ingot bootstrap commerce\n  ingot bootstrap commerce --scale 0.1")
     .action(async (name: string, _options: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { scale: number }>();
@@ -25,7 +26,10 @@ export const bootstrapCommand = () =>
           }
           const connectionString = await runtime.database();
           const { onProgress } = runtime;
-          await pipeline.bootstrap({ connectionString, signal: interruption.signal, onProgress }, { scale: options.scale });
+          await pipeline.bootstrap(
+            { connectionString, signal: interruption.signal, onProgress },
+            { scale: options.scale },
+          );
         }
         runtime.endProgress();
         process.stdout.write(
@@ -33,9 +37,3 @@ export const bootstrapCommand = () =>
         );
       });
     });
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || value > 1000) throw new InvalidArgumentError("It takes a number above 0, at most 1000.");
-  return value;
-}

@@ -11,24 +11,28 @@ import { readMetrics, renderMetric } from "../show-metrics.ts";
 import { buildStep, loadStep, publishStep, syncStep } from "../steps.ts";
 import { formatDuration } from "../terminal/numbers.ts";
 import { styleFor } from "../terminal/style.ts";
+
+import { positiveNumber } from "./number-options.ts";
 import { describeChanges } from "./simulate.ts";
 import { summary } from "./step-command.ts";
 
-/** Journeys of the burst of changes: some ten thousand rows. */
-const BURST = 2000;
+/** Journeys of the burst of changes: about a busy day of the shop. */
+const BURST = 500;
 
 export const demoCommand = () =>
   new Command("demo")
     .description("See it all in a minute: a database, its load, metrics, changes, and what they cost.")
     .argument("[pipeline]", "name of the pipeline", "commerce")
+    .option("--scale <factor>", "size of the shop; 1 is a quarter of a million carts", positiveNumber, 1)
     .addHelpText(
       "after",
-      "\nExamples:\n  ingot demo\n\nIt leaves nothing running. Run it again: it goes on where it was.",
+      "\nExamples:\n  ingot demo\n  ingot demo --scale 0.1\n\nIt leaves nothing running. Run it again: it goes on where it was.",
     )
     .action(async (name: string, _options: object, command: Command) => {
-      await withRuntime(command.optsWithGlobals<GlobalOptions>(), async (runtime) => {
+      const options = command.optsWithGlobals<GlobalOptions & { scale: number }>();
+      await withRuntime(options, async (runtime) => {
         const [pipeline] = runtime.pipelines(name);
-        if (pipeline) await withTarget(runtime, (own) => demonstrate(own, pipeline));
+        if (pipeline) await withTarget(runtime, (own) => demonstrate(own, pipeline, options.scale));
       });
     });
 
@@ -36,10 +40,15 @@ export const demoCommand = () =>
 async function withTarget(runtime: Runtime, work: (runtime: Runtime) => Promise<void>): Promise<void> {
   const binary = runtime.config.redis === undefined ? await findRedisServer() : undefined;
   if (binary === undefined) return work(runtime);
-  const redis = await startRedis({ folder: join(runtime.folder, ".ingot", "redis"), binary });
-  const stop = onCleanup(() => redis.stop());
+  const starting = startRedis({ folder: join(runtime.folder, ".ingot", "redis"), binary });
+  const stop = onCleanup(() =>
+    starting.then(
+      (redis) => redis.stop(),
+      () => {},
+    ),
+  );
   try {
-    const target = await RedisTarget.connect(redis.url);
+    const target = await RedisTarget.connect((await starting).url);
     try {
       await work({ ...runtime, target: async () => target });
     } finally {
@@ -50,7 +59,7 @@ async function withTarget(runtime: Runtime, work: (runtime: Runtime) => Promise<
   }
 }
 
-async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition): Promise<void> {
+async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition, scale: number): Promise<void> {
   if (pipeline.bootstrap === undefined || pipeline.simulate === undefined) {
     throw new TerminalError(`pipeline ${pipeline.name} has nothing to demonstrate with`, {
       code: "PIPELINE_NO_DEMO",
@@ -65,7 +74,8 @@ async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition): Prom
   heading(runtime, 1, "A shop's database");
   const connectionString = await runtime.database();
   const context = { connectionString, signal: interruption.signal, onProgress };
-  await pipeline.bootstrap(context, { scale: 1 });
+  await pipeline.bootstrap(context, { scale });
+  say(runtime, `the database is up and filled, ${formatDuration(performance.now() - started)}`);
 
   heading(runtime, 2, "Its history into bronze, silver and gold, and the metrics out");
   const loading = performance.now();

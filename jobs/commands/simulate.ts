@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import type { SimulateResult } from "../../layers/definition/pipeline.ts";
 import { interruption } from "../cleanup.ts";
@@ -6,6 +6,7 @@ import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { groupDigits } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { wholeNumber } from "./number-options.ts";
 
 interface Options extends GlobalOptions {
   readonly rate: number;
@@ -57,12 +58,4 @@ export function describeChanges({ journeys, changes }: SimulateResult): string {
   const rows = Object.entries(changes).map(([table, c]) => [table, c.inserted, c.updated, c.deleted]);
   const width = process.stdout.columns ?? 100;
   return `${groupDigits(journeys)} journeys\n${renderTable({ columns, rows }, { width })}\n`;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || text.trim() === "") {
-    throw new InvalidArgumentError("It takes a whole number, 0 or more.");
-  }
-  return value;
 }

@@ -33,14 +33,28 @@ export function stepCommand({ name, description, examples, steps }: StepCommand)
 /** One line a step: how many rows, in how many tables, how long. */
 export function summary(reports: readonly StepReport[]): string {
   return reports
-    .map(({ pipeline, step, rows, tables, durationMs }) => {
-      const changed = tables.filter((t) => !["unchanged", "skipped"].includes(t.status)).length;
-      const verb = { load: "loaded", sync: "synced", build: "built", publish: "published" }[step];
-      const what =
-        changed === 0
-          ? `nothing new in ${tables.length} ${tables.length === 1 ? "table" : "tables"}`
-          : `${groupDigits(rows)} rows in ${changed} of ${tables.length} tables`;
-      return `${pipeline}: ${verb} ${what}, ${formatDuration(durationMs)}\n`;
-    })
+    .map((report) => `${report.pipeline}: ${describe(report)}, ${formatDuration(report.durationMs)}\n`)
     .join("");
 }
+
+const VERBS = { load: "loaded", sync: "synced", build: "built", publish: "published" } as const;
+
+function describe({ step, rows, tables }: StepReport): string {
+  const changed = tables.filter((t) => !["unchanged", "skipped"].includes(t.status));
+  if (changed.length === 0) return `${VERBS[step]} nothing: no change in ${plural(tables.length, "table")}`;
+  if (step !== "build")
+    return `${VERBS[step]} ${plural(rows, "row")} in ${changed.length} of ${plural(tables.length, "table")}`;
+  // Rows that were read as change and rows of tables made anew are different things.
+  const merged = changed.flatMap((t) => ("rowsIn" in t && t.status === "incremental" ? [t.rowsIn] : []));
+  const anew = changed.flatMap((t) => ("rowsOut" in t && t.status === "rebuilt" ? [t.rowsOut] : []));
+  const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+  return [
+    merged.length > 0 ? `${plural(sum(merged), "change")} into ${plural(merged.length, "table")}` : [],
+    anew.length > 0 ? `${plural(anew.length, "table")} anew (${plural(sum(anew), "row")})` : [],
+  ]
+    .flat()
+    .join(", ")
+    .replace(/^/, "built ");
+}
+
+const plural = (count: number, noun: string) => `${groupDigits(count)} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import { DeltaTable } from "../../lakehouse/delta/table.ts";
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
@@ -9,6 +9,7 @@ import type { GlobalOptions } from "../runtime.ts";
 import { createWriter, type OutputFormat } from "../terminal/formats.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { renderTable } from "../terminal/table.ts";
+import { wholeNumber } from "./number-options.ts";
 import { writeRows } from "./write-rows.ts";
 
 interface CatOptions extends GlobalOptions {
@@ -27,7 +28,7 @@ const catCommand = () =>
   new Command("cat")
     .description("Print all rows of a version.")
     .argument("<path>", "folder of the table, the one with _delta_log inside")
-    .option("--version <number>", "version; the newest by default", versionNumber)
+    .option("--version <number>", "version; the newest by default", wholeNumber)
     .addOption(new Option("--format <format>", "output").choices(["jsonl", "csv"]).default("jsonl"))
     .addHelpText(
       "after",
@@ -87,9 +88,4 @@ async function withTable(
   } finally {
     duckdb.close();
   }
-}
-
-function versionNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It takes a version number, 0 or more.");
-  return Number(text);
 }

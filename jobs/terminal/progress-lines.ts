@@ -40,12 +40,11 @@ export function liveLines(tasks: readonly Task[], now: number, width: number, st
       const padded = COLUMNS[i]?.right ? padStart(text, widths[i] ?? 0) : padEnd(text, widths[i] ?? 0);
       return `  ${i === 0 ? style.cyan(padded) : i === 1 ? padded : style.dim(padded)}`;
     });
-    // With nothing in between the note need not stand far from its task.
-    if (task.note && (cells[row] ?? []).every((text) => text === "")) {
-      return `${symbol(task, now, style)} ${name}  ${style.dim(fitText(safe(task.note), width - nameWidth - 4))}`;
-    }
-    const note = task.note && rest >= NARROWEST_NOTE ? `  ${style.dim(fitText(safe(task.note), rest))}` : "";
-    return `${symbol(task, now, style)} ${name}${columns.join("")}${note}`.trimEnd();
+    // With nothing in between, the note need not stand far from its task.
+    const bare = cells[row]?.every((text) => text === "") ?? true;
+    const room = bare ? width - nameWidth - 4 : rest;
+    const note = task.note && room >= NARROWEST_NOTE ? `  ${style.dim(fitText(safe(task.note), room))}` : "";
+    return `${symbol(task, now, style)} ${name}${bare ? "" : columns.join("")}${note}`.trimEnd();
   });
 }
 

@@ -18,7 +18,8 @@ export const users = defineTable({
 
 export const userActions = defineTable({
   name: "user_actions",
-  description: "What users did in the shop. Actions are kept for a limited time, and longer than the carts they name.",
+  description:
+    "What users did in the shop. Actions are kept for a limited time, and longer than the carts they name.",
   key: ["id"],
   columns: {
     id: long(),

@@ -1,0 +1,72 @@
+/** A shop: its operational database, cleaned, summed up and published. In the order in which rows flow. */
+import { full, merge, type PipelineDefinition, postgres } from "ingot";
+import { cartItems, carts } from "../../schemas/commerce/carts.ts";
+import { categories, products } from "../../schemas/commerce/catalogue.ts";
+import {
+  abandonedCartRate,
+  dailyConversion,
+  dailyRevenue,
+  topProductsByQuarter,
+} from "../../schemas/commerce/figures.ts";
+import { orderItems, orders } from "../../schemas/commerce/orders.ts";
+import { userActions, users } from "../../schemas/commerce/people.ts";
+
+export const commerce: PipelineDefinition = {
+  name: "commerce",
+  folder: new URL(".", import.meta.url),
+
+  source: postgres({
+    tables: {
+      categories: { cursor: "updated_at" },
+      users: { cursor: "updated_at" },
+      products: { cursor: "updated_at" },
+      // Carts that were never ordered are deleted, with their items; nothing else ever is.
+      carts: { cursor: "updated_at", deletes: "compare" },
+      cart_items: { cursor: "updated_at", deletes: "compare" },
+      orders: { cursor: "updated_at" },
+      order_items: { cursor: "updated_at" },
+      user_actions: { cursor: "updated_at" },
+    },
+  }),
+
+  silver: {
+    categories: merge(categories),
+    users: merge(users),
+    products: merge(products),
+    carts: merge(carts),
+    cart_items: merge(cartItems),
+    orders: merge(orders),
+    order_items: merge(orderItems),
+    user_actions: merge(userActions),
+  },
+
+  gold: {
+    abandoned_cart_rate: full(abandonedCartRate),
+    top_products_by_quarter: full(topProductsByQuarter),
+    daily_revenue: full(dailyRevenue),
+    daily_conversion: full(dailyConversion),
+  },
+
+  publish: [
+    { model: "abandoned_cart_rate", title: "Abandoned carts" },
+    {
+      model: "top_products_by_quarter",
+      title: "Best-selling products of the last four complete quarters",
+      chart: { kind: "bars", label: "product_name", value: "units" },
+    },
+    {
+      model: "daily_revenue",
+      title: "Revenue by day",
+      chart: { kind: "line", label: "day", value: "revenue" },
+    },
+    {
+      model: "daily_conversion",
+      title: "Conversion by day",
+      chart: { kind: "line", label: "day", value: "conversion_rate" },
+    },
+  ],
+
+  // Loaded when they are called: no other command needs the shop's makers.
+  bootstrap: async (context, options) => (await import("./source/bootstrap.ts")).bootstrap(context, options),
+  simulate: async (context, options) => (await import("./source/simulate.ts")).simulate(context, options),
+};
