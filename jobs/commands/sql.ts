@@ -28,13 +28,15 @@ export const sqlCommand = () =>
         const explorer = await openExplorer(runtime);
         try {
           if (statement === undefined) {
-            await runPrompt({
+            const { failed } = await runPrompt({
               input: process.stdin,
               output: process.stdout,
               historyFile: join(runtime.folder, ".ingot", "sql_history"),
               execute: explorer.execute,
               listTables: explorer.listTables,
             });
+            // A person has seen the errors; a script that pipes statements in looks at the exit code.
+            if (failed > 0 && process.stdin.isTTY !== true) process.exitCode = 1;
             return;
           }
           const format = formatOf(options);

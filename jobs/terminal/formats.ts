@@ -17,8 +17,8 @@ export interface FormatWriter {
   tail(): string;
 }
 
-/** RFC 4180 ends records so. */
-const RECORD_END = "\r\n";
+/** What shell tools and Postgres' own COPY expect; readers of RFC 4180 take it as well. */
+const RECORD_END = "\n";
 
 /** A writer for a format. */
 export function createWriter(format: OutputFormat, columns: readonly FormatColumn[]): FormatWriter {
@@ -32,7 +32,7 @@ export function createWriter(format: OutputFormat, columns: readonly FormatColum
   }
 }
 
-/** CSV by RFC 4180: NULL is nothing, an empty string is `""`, numbers have all their digits. */
+/** CSV quoted as RFC 4180 says, lines ended by LF: NULL is nothing, an empty string is `""`, numbers have all their digits. */
 export function csvWriter(columns: readonly FormatColumn[]): FormatWriter {
   return {
     head: () => columns.map((column) => csvText(column.name)).join(",") + RECORD_END,

@@ -25,9 +25,9 @@ const DEFAULT_WIDTH = 100;
 
 /**
  * An SQL prompt; resolves when its input ends or `.quit` is typed. Without a terminal it runs what it reads, shows
- * no prompt, and takes the end of the input for the `;` of the last statement.
+ * no prompt, and takes the end of the input for the `;` of the last statement. Answers how many statements failed.
  */
-export async function runPrompt(options: PromptOptions): Promise<void> {
+export async function runPrompt(options: PromptOptions): Promise<{ readonly failed: number }> {
   const { input, output } = options;
   const terminal = isTerminal(input) && isTerminal(output);
   const color = showsColor(output);
@@ -38,6 +38,7 @@ export async function runPrompt(options: PromptOptions): Promise<void> {
   let statement = "";
   let tables: Promise<readonly ListedTable[]> | undefined;
   let running: AbortController | undefined;
+  let failed = 0;
   /** `.quit` was typed: what waits is not run. */
   let ended = false;
   let closed = false;
@@ -81,6 +82,7 @@ export async function runPrompt(options: PromptOptions): Promise<void> {
       // Data that goes to a file holds nothing but data.
       if (terminal || mode === "table") say(style.dim(summaryOf(result, performance.now() - startedAt)));
     } catch (error) {
+      failed += 1;
       say(controller.signal.aborted ? style.dim("stopped") : formatError(error, { color }));
     } finally {
       running = undefined;
@@ -168,6 +170,7 @@ export async function runPrompt(options: PromptOptions): Promise<void> {
   // Ctrl-D leaves the cursor behind the prompt.
   if (terminal && !ended) output.write("\n");
   history?.trim();
+  return { failed };
 }
 
 function isTerminal(stream: NodeJS.ReadableStream | NodeJS.WritableStream): boolean {

@@ -87,7 +87,7 @@ it("a broken SQL model, and the table before it stays", async () => {
     "silver/sold.sql",
   );
   const rows = await ingotCli(path, ["sql", "SELECT * FROM silver.sold", "--csv"], environment);
-  expect(rows).toMatchObject({ code: 0, stdout: "id,what\r\n1,a\r\n" });
+  expect(rows).toMatchObject({ code: 0, stdout: "id,what\n1,a\n" });
 });
 
 it.each([

@@ -20,10 +20,10 @@ function written(
 /** A reader of RFC 4180, written apart from the writer: null where a field is empty and bare. */
 function parseCsv(text: string): (string | null)[][] {
   const records: (string | null)[][] = [[]];
-  for (const [whole, quoted, bare, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/g)) {
+  for (const [whole, quoted, bare, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\n)/g)) {
     if (whole === undefined) continue;
     records.at(-1)?.push(quoted !== undefined ? quoted.replaceAll('""', '"') : bare || null);
-    if (end === "\r\n") records.push([]);
+    if (end === "\n") records.push([]);
   }
   return records.slice(0, -1);
 }
@@ -52,7 +52,7 @@ describe("CSV", () => {
         [null, "", "x"],
         ['say "hi"', "a,b", 1.5],
       ]),
-    ).toBe('a,b,c\r\n,"",x\r\n"say ""hi""","a,b",1.5\r\n');
+    ).toBe('a,b,c\n,"",x\n"say ""hi""","a,b",1.5\n');
   });
 
   test("values of all types without loss", () => {
@@ -80,7 +80,7 @@ describe("CSV", () => {
     expect(csvWriter(typed).row(row)).toBe(
       "170141183460469231731687303715884105727,12345678901234567890123456789012345.67," +
         "2024-05-01T10:00:00.000001,1969-12-31T23:59:59.999999Z,2024-05-01T10:00:00.120000Z,\\x00ff," +
-        '"{""micros"":1714557600000001}",NaN\r\n',
+        '"{""micros"":1714557600000001}",NaN\n',
     );
   });
 });

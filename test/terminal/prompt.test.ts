@@ -75,7 +75,7 @@ describe("piped into", () => {
     const prompt = start({ isTTY: false });
     prompt.input.end(".mode csv\nselect 1;\n.mode json\nselect 1;");
     await prompt.done;
-    expect(prompt.text()).toBe('n\r\n1\r\n[\n{"n":1}\n]\n');
+    expect(prompt.text()).toBe('n\n1\n[\n{"n":1}\n]\n');
   });
 
   test("an error does not end it, and shows no password", async () => {
