@@ -36,15 +36,16 @@ export async function stageIncrement(
   session: Session,
   target: DeltaTable,
   request: IncrementRequest,
-  onBytes: (bytes: number) => void,
+  onArrival: (bytes: number, rows: number) => void,
 ): Promise<{ staged: Staged; bytesRead: number; deleted: number }> {
   const { table, from, to } = request;
+  const shape = { table, withTransaction: true };
   const candidates = await copyThroughFifo(
     client,
-    `SELECT ${sourceColumns(table)} FROM ${sourceName(table)} WHERE ${candidateSql(request)}`,
+    `SELECT ${sourceColumns(shape)} FROM ${sourceName(table)} WHERE ${candidateSql(request)}`,
     (fifo) =>
-      session.run(`CREATE OR REPLACE TABLE candidates AS ${changesSql(table, csvSql(table, fifo), to, "u")}`),
-    onBytes,
+      session.run(`CREATE OR REPLACE TABLE candidates AS ${changesSql(shape, csvSql(shape, fifo), to, "u")}`),
+    onArrival,
   );
   checkCount(table, candidates.rows, await count(session, "candidates"));
   let bytesRead = candidates.bytes;
@@ -82,12 +83,13 @@ function candidateSql({ table, from, longestTransaction }: IncrementRequest): st
 
 async function readKeys(client: pg.Client, session: Session, table: TableDescription): Promise<number> {
   const keyed = { ...table, columns: table.columns.filter((column) => table.key.includes(column.name)) };
+  const keys = { table: keyed, withTransaction: false };
   const reads = keyed.columns.map((column) => `${column.read} AS ${identifier(column.name)}`).join(", ");
   const copied = await copyThroughFifo(
     client,
-    `SELECT ${sourceColumns(keyed)} FROM ${sourceName(table)}`,
+    `SELECT ${sourceColumns(keys)} FROM ${sourceName(table)}`,
     (fifo) =>
-      session.run(`CREATE OR REPLACE TABLE source_keys AS SELECT ${reads} FROM ${csvSql(keyed, fifo)}`),
+      session.run(`CREATE OR REPLACE TABLE source_keys AS SELECT ${reads} FROM ${csvSql(keys, fifo)}`),
   );
   checkCount(table, copied.rows, await count(session, "source_keys"));
   return copied.bytes;

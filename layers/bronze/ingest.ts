@@ -8,7 +8,7 @@ import { TerminalError, TransientError } from "../../lakehouse/errors.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition, SourceTable } from "../definition/pipeline.ts";
-import { stageFullLoad } from "./full-load.ts";
+import { isGuessError, stageFullLoad } from "./full-load.ts";
 import { stageIncrement } from "./increment.ts";
 import { checkPosition, positionActions, readPosition } from "./position.ts";
 import { describeTable, type TableDescription } from "./postgres/catalog.ts";
@@ -130,33 +130,34 @@ interface TableWork {
 }
 
 async function loadTable(work: TableWork): Promise<IngestReport> {
-  const { context, table, shared, task, path } = work;
-  const { onProgress, lake } = context;
-  const target = lake.table(path);
+  const { context, table, shared, task } = work;
+  const { onProgress } = context;
+  const expected = table.estimatedRows === undefined ? {} : { totalRows: table.estimatedRows };
+  onProgress({ task, state: "running", rows: 0, bytes: 0, ...expected });
+  const { staged, bytesRead: bytes } = await stageTable(work, true).catch((error: unknown) => {
+    if (!isGuessError(error)) throw error;
+    onProgress({ task, state: "running", bytes: 0, note: "line breaks in text: reading in one part" });
+    return stageTable(work, false);
+  });
+  const version = await commitRows(work, undefined, staged, shared.moment, "load");
+  onProgress({ task, state: "done", rows: staged.rows, bytes, note: `version ${version}` });
+  return { table: task, mode: "load", status: "committed", rows: staged.rows, deleted: 0, bytes, version };
+}
+
+async function stageTable({ context, table, shared, task, path }: TableWork, parallel: boolean) {
+  const { lake, onProgress } = context;
   const session = await lake.duckdb.session();
   const client = await shared.reader();
   try {
-    const expected = table.estimatedRows === undefined ? {} : { totalRows: table.estimatedRows };
-    onProgress({ task, state: "running", rows: 0, bytes: 0, ...expected });
-    const { staged, bytesRead } = await stageFullLoad(
+    return await stageFullLoad(
       client,
       session,
-      target,
+      lake.table(path),
       table,
       shared.moment,
-      (bytes) => onProgress({ task, state: "running", bytes }),
+      parallel,
+      (bytes, rows) => onProgress({ task, state: "running", bytes, rows }),
     );
-    const version = await commitRows(work, undefined, staged, shared.moment, "load");
-    onProgress({ task, state: "done", rows: staged.rows, bytes: bytesRead, note: `version ${version}` });
-    return {
-      table: task,
-      mode: "load",
-      status: "committed",
-      rows: staged.rows,
-      deleted: 0,
-      bytes: bytesRead,
-      version,
-    };
   } finally {
     await disconnect(client);
     await session.close();
@@ -191,7 +192,7 @@ async function syncTable(work: TableWork, base: Snapshot, from: SourceMoment): P
         compareDeletes: wanted.deletes === "compare",
         bronze: await scanSql(target.store, scannable(base)),
       },
-      (bytes) => onProgress({ task, state: "running", bytes }),
+      (bytes, rows) => onProgress({ task, state: "running", bytes, rows }),
     );
     const idle = staged.rows === 0 && to.xmax - from.xmax < IDLE_GAP;
     const version = idle ? base.version : await commitRows(work, base, staged, to, "sync");

@@ -1,7 +1,7 @@
 /** The columns of a bronze table: what the source has, and beside it what happened to the row and when. */
 
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
-import { identifier } from "../../lakehouse/duckdb/quote.ts";
+import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
 import { META } from "../definition/bronze-columns.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 
@@ -17,7 +17,12 @@ export function bronzeSchema(table: TableDescription): StructType {
       ...address,
       field(META.operation, "string", true, "r: historical load, u: inserted or updated, d: deleted"),
       field(META.lsn, "long", true, "WAL position, in bytes, of the snapshot that showed this row"),
-      field(META.transaction, "long", true, "64-bit id of the transaction that wrote the row"),
+      field(
+        META.transaction,
+        "long",
+        true,
+        "64-bit id of the transaction that wrote the row; null where none was running",
+      ),
       field(META.ingestedAt, "timestamp", true, "when the row was taken"),
     ],
   };
@@ -28,22 +33,26 @@ export function identityColumns(table: TableDescription): readonly string[] {
   return table.key.length > 0 ? table.key : [META.address];
 }
 
-/** Columns of the CSV that COPY sends, in order: the table's, the address where needed, and xmin. */
-export function csvColumns(table: TableDescription): string {
-  const types: [string, string][] = table.columns.map((column) => [column.name, column.csvType]);
-  if (table.key.length === 0) types.push([META.address, "VARCHAR"]);
-  types.push([META.transaction, "BIGINT"]);
-  return `{${types.map(([name, type]) => `${quoteKey(name)}: '${type}'`).join(", ")}}`;
+/** How a table is sent by COPY: which of its columns, and whether each row comes with the id of its transaction. */
+export interface CopyShape {
+  readonly table: TableDescription;
+  readonly withTransaction: boolean;
 }
 
-/** DuckDB's struct literals take keys as string literals. */
-const quoteKey = (name: string) => `'${name.replaceAll("'", "''")}'`;
+/** Columns of the CSV that COPY sends, in order: the table's, the address where needed, and xmin. */
+export function csvColumns({ table, withTransaction }: CopyShape): string {
+  const types: [string, string][] = table.columns.map((column) => [column.name, column.csvType]);
+  if (table.key.length === 0) types.push([META.address, "VARCHAR"]);
+  if (withTransaction) types.push([META.transaction, "BIGINT"]);
+  return `{${types.map(([name, type]) => `${literal(name)}: ${literal(type)}`).join(", ")}}`;
+}
 
 /** The select list that COPY runs at the source. */
-export function sourceColumns(table: TableDescription): string {
+export function sourceColumns({ table, withTransaction }: CopyShape): string {
   const names = table.columns.map((column) => identifier(column.name));
   if (table.key.length === 0) names.push("ctid");
-  return [...names, "xmin"].join(", ");
+  if (withTransaction) names.push("xmin");
+  return names.join(", ");
 }
 
 export const sourceName = (table: TableDescription) =>

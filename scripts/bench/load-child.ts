@@ -36,4 +36,4 @@ async function loadTable(): Promise<number> {
 }
 
 await report(mode === "copy" ? rawCopy : loadTable);
-process.disconnect();
+process.disconnect?.();

@@ -13,8 +13,8 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import type pg from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import { codeOf, messageOf, TransientError } from "../../../lakehouse/errors.ts";
+import { CopyOut } from "./copy-out.ts";
 
 export interface CopyResult<T> {
   readonly result: T;
@@ -32,7 +32,7 @@ export async function copyThroughFifo<T>(
   client: pg.Client,
   query: string,
   consume: (fifo: string) => Promise<T>,
-  onBytes: (bytes: number) => void = () => {},
+  onArrival: (bytes: number, rows: number) => void = () => {},
 ): Promise<CopyResult<T>> {
   const folder = await mkdtemp(join(tmpdir(), "ingot-copy-"));
   const fifo = join(folder, "rows.csv");
@@ -49,15 +49,15 @@ export async function copyThroughFifo<T>(
       await reading;
       throw new Error("the reader ended before it read");
     }
+    const source = client.query(new CopyOut(`COPY (${query}) TO STDOUT (FORMAT csv)`));
     let bytes = 0;
     const meter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         bytes += chunk.length;
-        onBytes(bytes);
+        onArrival(bytes, source.arrived);
         done(null, chunk);
       },
     });
-    const source = client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv)`));
     const writing = pipeline(source, meter, pipe);
     const [written, read] = await Promise.allSettled([writing, reading]);
     if (read.status === "rejected") throw read.reason;
