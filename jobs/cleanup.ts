@@ -19,7 +19,7 @@ export function onCleanup(undo: Undo): () => Promise<void> {
 }
 
 /** Runs everything that is registered, the newest first; a failing one does not stop the rest. */
-export async function cleanUp(): Promise<void> {
+async function cleanUp(): Promise<void> {
   for (let undo = pending.pop(); undo !== undefined; undo = pending.pop()) {
     try {
       await undo();

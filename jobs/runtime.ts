@@ -5,15 +5,15 @@ import { DuckDb } from "../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../lakehouse/errors.ts";
 import { Lake, openStore } from "../lakehouse/lake.ts";
 import type { ProgressListener } from "../lakehouse/progress.ts";
-import type { Config } from "../layers/definition/config.ts";
 import { connect, disconnect } from "../layers/bronze/postgres/connect.ts";
+import type { Config } from "../layers/definition/config.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
 import { EmbeddedTarget } from "../layers/publish/embedded.ts";
 import { RedisTarget } from "../layers/publish/redis.ts";
 import type { PublishTarget } from "../layers/publish/target.ts";
 import { interruption, onCleanup } from "./cleanup.ts";
 import { type EmbeddedPostgres, releasePostgres, startPostgres } from "./embedded/postgres.ts";
-import { loadConfig } from "./load-config.ts";
+import { type LoadedConfig, loadConfig } from "./load-config.ts";
 import { createProgress } from "./terminal/progress.ts";
 
 /** Options that every command takes. */
@@ -45,7 +45,8 @@ export async function withRuntime<T>(
   options: GlobalOptions,
   work: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const { config, folder } = await loadConfig(options.config);
+  const loaded = await loadConfig(options.config);
+  const { config, folder } = loaded;
   const closing: (() => Promise<void>)[] = [];
   const close = (undo: () => Promise<unknown> | unknown) => closing.push(onCleanup(undo));
   try {
@@ -55,7 +56,7 @@ export async function withRuntime<T>(
       spillFolder: join(tmpdir(), `ingot-spill-${process.pid}`),
     });
     closing.push(async () => duckdb.close());
-    const lakeRoot = /^[a-z0-9+.-]+:\/\//i.test(config.lake) ? config.lake : resolve(folder, config.lake);
+    const lakeRoot = lakeRootOf(loaded);
     const progress = progressOf(options);
     close(() => progress.finish());
     const databaseOnce = once(() => openDatabase(config, folder, close));
@@ -71,6 +72,25 @@ export async function withRuntime<T>(
       pipelines: (name) => choosePipelines(config, name),
       endProgress: () => progress.finish(),
     });
+  } finally {
+    for (const undo of closing.reverse()) await undo();
+  }
+}
+
+/** Root of the lake: an address as it is, a folder relative to the configuration file. */
+export function lakeRootOf({ config, folder }: LoadedConfig): string {
+  return /^[a-z0-9+.-]+:\/\//i.test(config.lake) ? config.lake : resolve(folder, config.lake);
+}
+
+/** Work that may need the database, and nothing else of a runtime. */
+export async function withDatabase<T>(
+  work: (open: (config: Config, folder: string) => Promise<string>) => Promise<T>,
+): Promise<T> {
+  const closing: (() => Promise<void>)[] = [];
+  try {
+    return await work((config, folder) =>
+      openDatabase(config, folder, (undo) => closing.push(onCleanup(undo))),
+    );
   } finally {
     for (const undo of closing.reverse()) await undo();
   }

@@ -42,13 +42,13 @@ export function csvWriter(columns: readonly FormatColumn[]): FormatWriter {
 }
 
 /** One JSON object a line. Decimals arrive as text and leave as JSON strings: most readers would round numbers. */
-export function jsonlWriter(columns: readonly FormatColumn[]): FormatWriter {
+function jsonlWriter(columns: readonly FormatColumn[]): FormatWriter {
   const toObject = objectWriter(columns);
   return { head: () => "", row: (row) => `${toObject(row)}\n`, tail: () => "" };
 }
 
 /** A JSON array of objects, one a line. */
-export function jsonWriter(columns: readonly FormatColumn[]): FormatWriter {
+function jsonWriter(columns: readonly FormatColumn[]): FormatWriter {
   const toObject = objectWriter(columns);
   let before = "\n";
   return {

@@ -1,6 +1,6 @@
 /** What a query gives to those who show it: columns in order, rows as arrays of plain values. */
 
-export interface QueryColumn {
+interface QueryColumn {
   readonly name: string;
   /** The engine's name of the type, for example `DECIMAL(18,2)`. */
   readonly type: string;

@@ -1,6 +1,6 @@
 /** How a table's columns share a terminal's width. */
 
-export interface PlannedColumn {
+interface PlannedColumn {
   /** Which column of the table; undefined for the one that stands for all that were left out. */
   readonly index: number | undefined;
   readonly width: number;

@@ -9,7 +9,7 @@ import { type Action, type CommitInfo, serializeCommit } from "./actions.ts";
 import { type Claim, findConflict } from "./conflict.ts";
 import { commitPath, readCommit } from "./log.ts";
 
-export const ENGINE = "Ingot/0.1.0";
+const ENGINE = "Ingot/0.1.0";
 
 /** A finished set of actions, waiting for a version. */
 export interface Proposal {

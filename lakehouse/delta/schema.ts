@@ -13,12 +13,12 @@ export interface StructField {
   readonly nullable: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
-export interface ArrayType {
+interface ArrayType {
   readonly type: "array";
   readonly elementType: DataType;
   readonly containsNull: boolean;
 }
-export interface MapType {
+interface MapType {
   readonly type: "map";
   readonly keyType: DataType;
   readonly valueType: DataType;

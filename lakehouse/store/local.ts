@@ -9,7 +9,7 @@ const TEMPORARY = ".tmp-";
 /** Parquet files on their way in; the underscore hides them from other readers of the table. */
 const STAGING = "_staging";
 
-const NOT_WRITABLE = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOSPC", "EDQUOT", "EISDIR"]);
+const NOT_WRITABLE = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOSPC", "EDQUOT", "EISDIR", "ENOENT"]);
 
 /**
  * A folder as a store. An object is written to a temporary name, synced, and then linked (`putIfAbsent`) or
@@ -73,7 +73,7 @@ export class LocalStore implements ObjectStore {
   putFile(path: string, localFile: string): Promise<void> {
     return this.writing(async () => {
       const target = this.file(path);
-      await makeFolder(dirname(target));
+      await makeFolder(dirname(target), true);
       const file = await open(localFile, "r+");
       try {
         await file.sync();
@@ -96,7 +96,7 @@ export class LocalStore implements ObjectStore {
   stagingFolder(): Promise<string> {
     return this.writing(async () => {
       const folder = join(this.root, STAGING, randomUUID());
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder, false);
       return folder;
     });
   }
@@ -130,7 +130,7 @@ export class LocalStore implements ObjectStore {
     const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
     const file = await open(temporary, "wx").catch(async (error: unknown) => {
       if (codeOf(error) !== "ENOENT") throw error;
-      await makeFolder(folder);
+      await makeFolder(folder, true);
       return open(temporary, "wx");
     });
     try {
@@ -170,11 +170,27 @@ async function absentAsUndefined<T>(operation: Promise<T>): Promise<T | undefine
   }
 }
 
-/** Makes a folder and syncs its parents, so that a power cut cannot take the folder of a durable file. */
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+/**
+ * Makes a folder with its parents, and syncs what it made, so that a power cut cannot take the folder of a durable
+ * file. (Node's own recursive mkdir never ends below a folder such as /proc, which denies its children by ENOENT.)
+ */
+async function makeFolder(folder: string, durable: boolean): Promise<void> {
+  try {
+    await makeOne(folder);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT" || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder), durable);
+    await makeOne(folder);
+  }
+  if (durable) await syncFolder(dirname(folder));
+}
+
+async function makeOne(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
 }
 
 /** A name is durable only when its folder has been synced. */

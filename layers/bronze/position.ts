@@ -7,7 +7,7 @@ import type { SourceMoment } from "./postgres/snapshot.ts";
 
 const DOMAIN = "ingot.source";
 /** Name under which the LSN is recorded as an integer; two runs that record it conflict. */
-export const SOURCE_APP = "ingot.source";
+const SOURCE_APP = "ingot.source";
 
 const positionSchema = z.object({
   kind: z.literal("postgres"),

@@ -1,7 +1,7 @@
 /** What benchmarks share: what they are given, and work done in a process of its own, so that its memory can be told. */
 import { fork } from "node:child_process";
 
-export interface BenchOptions {
+interface BenchOptions {
   /** 1 is the size that targets are stated for. */
   readonly scale: number;
   /** How often each measurement is taken; the median counts. */

@@ -5,7 +5,7 @@ import type { DeltaTable, Write } from "../../lakehouse/delta/table.ts";
 import type { DuckDb, Row } from "../../lakehouse/duckdb/duckdb.ts";
 
 /** A small schema that most tests of tables can do with. */
-export const ITEMS: StructType = {
+const ITEMS: StructType = {
   type: "struct",
   fields: [field("id", "long"), field("name", "string"), field("price", "decimal(12,2)")],
 };
