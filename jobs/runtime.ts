@@ -1,9 +1,9 @@
 /** What a command works with: configuration, lake, source, target, progress; opened when first asked for. */
-import { cpus, tmpdir } from "node:os";
+import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { DuckDb } from "../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../lakehouse/errors.ts";
-import { Lake, openStore } from "../lakehouse/lake.ts";
+import { isAddress, Lake, openStore } from "../lakehouse/lake.ts";
 import type { ProgressListener } from "../lakehouse/progress.ts";
 import { connect, disconnect } from "../layers/bronze/postgres/connect.ts";
 import type { Config } from "../layers/definition/config.ts";
@@ -53,7 +53,6 @@ export async function withRuntime<T>(
     const duckdb = await DuckDb.open({
       memoryMb: config.memoryMb,
       threads: Math.min(config.threads, cpus().length),
-      spillFolder: join(tmpdir(), `ingot-spill-${process.pid}`),
     });
     closing.push(async () => duckdb.close());
     const lakeRoot = lakeRootOf(loaded);
@@ -73,13 +72,22 @@ export async function withRuntime<T>(
       endProgress: () => progress.finish(),
     });
   } finally {
-    for (const undo of closing.reverse()) await undo();
+    await closeAll(closing);
   }
+}
+
+/** Closes everything, the newest first, even where closing one of them fails; that failure is thrown at the end. */
+async function closeAll(closing: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const undo of [...closing].reverse()) {
+    await undo().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Root of the lake: an address as it is, a folder relative to the configuration file. */
 export function lakeRootOf({ config, folder }: LoadedConfig): string {
-  return /^[a-z0-9+.-]+:\/\//i.test(config.lake) ? config.lake : resolve(folder, config.lake);
+  return isAddress(config.lake) ? config.lake : resolve(folder, config.lake);
 }
 
 /** Work that may need the database, and nothing else of a runtime. */
@@ -92,7 +100,7 @@ export async function withDatabase<T>(
       openDatabase(config, folder, (undo) => closing.push(onCleanup(undo))),
     );
   } finally {
-    for (const undo of closing.reverse()) await undo();
+    await closeAll(closing);
   }
 }
 

@@ -40,9 +40,12 @@ export class Lake {
   }
 }
 
+/** Whether this names a place by scheme, as `s3://bucket/prefix` does, and not a folder. */
+export const isAddress = (place: string): boolean => /^[a-z0-9+.-]+:\/\//i.test(place);
+
 /** The store for a lake's address: a folder for now. */
 export function openStore(address: string): ObjectStore {
-  if (/^[a-z0-9+.-]+:\/\//i.test(address)) {
+  if (isAddress(address)) {
     throw new TerminalError("this lake's kind of storage is not supported yet", {
       code: "LAKE_UNSUPPORTED",
       value: address,

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
+import { countRows } from "../../lakehouse/delta/stats.ts";
 import { readPosition } from "../../layers/bronze/position.ts";
 import { lastRuns } from "../../layers/journal.ts";
-import { countRows } from "../explore/explorer.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { formatAge, formatBytes } from "../terminal/numbers.ts";

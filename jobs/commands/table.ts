@@ -1,5 +1,3 @@
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Command, Option } from "commander";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import { DeltaTable } from "../../lakehouse/delta/table.ts";
@@ -80,7 +78,6 @@ async function withTable(
   const duckdb = await DuckDb.open({
     memoryMb: 512,
     threads: 2,
-    spillFolder: join(tmpdir(), `ingot-spill-table-${process.pid}`),
     keepOrder: true,
   });
   try {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { FormatWriter } from "../terminal/formats.ts";
 
 /** Writes a result piece by piece, no faster than the reader takes it. A reader that has seen enough ends it. */
@@ -8,15 +7,19 @@ export async function writeRows(
   chunks: AsyncIterable<readonly (readonly unknown[])[]>,
 ): Promise<void> {
   let closed = false;
+  let resume = () => {};
+  output.on("drain", () => resume());
+  output.on("close", () => resume());
   output.on("error", (error: NodeJS.ErrnoException) => {
     // `| head` closes the pipe; that is no failure of ours.
     if (error.code !== "EPIPE") throw error;
     closed = true;
+    resume();
   });
   const write = async (text: string) => {
     if (closed || text === "" || output.write(text)) return;
-    await Promise.race([once(output, "drain"), once(output, "close")]).catch(() => {
-      closed = true;
+    await new Promise<void>((resolve) => {
+      resume = resolve;
     });
   };
   await write(writer.head());

@@ -26,23 +26,44 @@ export const failed = (name: string, found: string, fix: string): CheckResult =>
   fix,
 });
 
-/** Runs a check; what it throws is its failure. */
+/** Runs a check; what it throws is its failure. `fix` is for errors that do not know one. */
 export async function attempt(
   name: string,
+  fix: string,
   work: () => Promise<CheckResult | readonly CheckResult[]>,
 ): Promise<readonly CheckResult[]> {
   try {
-    const results = await work();
-    return Array.isArray(results) ? (results as readonly CheckResult[]) : [results as CheckResult];
+    return [await work()].flat();
   } catch (error) {
-    const next = error instanceof IngotError ? error.next : undefined;
-    const details = error instanceof IngotError && error.allowed ? ` (allowed: ${error.allowed})` : "";
-    return [
-      failed(
-        name,
-        maskSecrets(messageOf(error) + details),
-        maskSecrets(next ?? "Set INGOT_DEBUG=1 for details."),
-      ),
-    ];
+    return [failed(name, reasonOf(error), adviceOf(error) || fix)];
   }
+}
+
+/** What an error says to do next, without the sentence that sends its reader to where they are: the doctor. */
+function adviceOf(error: unknown): string {
+  const next = error instanceof IngotError ? (error.next ?? "") : "";
+  return next.replace(/\s*`ingot doctor`[^.]*\./, "");
+}
+
+/** What an error says: the message, the offending value unless the message names it, what is allowed. */
+export function reasonOf(error: unknown): string {
+  const message = messageOf(error) || "failed without a message";
+  if (!(error instanceof IngotError)) return message;
+  const { value, allowed } = error;
+  const shown = typeof value === "string" || typeof value === "number" ? String(value) : "";
+  return [
+    message,
+    shown === "" || message.includes(shown) ? "" : ` (${shown})`,
+    allowed ? `; allowed: ${allowed}` : "",
+  ].join("");
+}
+
+/** The result as it may be shown: whatever a server or a driver put into its text, no password is in it. */
+export function withoutSecrets(result: CheckResult): CheckResult {
+  const { fix } = result;
+  return {
+    ...result,
+    found: maskSecrets(result.found),
+    ...(fix === undefined ? {} : { fix: maskSecrets(fix) }),
+  };
 }

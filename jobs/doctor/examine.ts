@@ -1,8 +1,9 @@
 /** All checks, in the order in which one needs the other. */
 import type { LoadedConfig } from "../load-config.ts";
-import { attempt, type CheckResult, ok, skipped } from "./check.ts";
-import { checkDuckDb, checkLake } from "./lake.ts";
-import { checkPostgres } from "./postgres.ts";
+import { attempt, type CheckResult, ok, skipped, withoutSecrets } from "./check.ts";
+import { checkDuckDb } from "./duckdb.ts";
+import { checkLake } from "./lake.ts";
+import { checkPostgres, skipPostgres } from "./postgres.ts";
 import { checkRedis } from "./redis.ts";
 
 /** What the checks are run against. */
@@ -14,32 +15,60 @@ export interface Patient {
   readonly database: (loaded: LoadedConfig) => Promise<string>;
 }
 
-/** Runs every check; tells each result as it comes. */
+/** Runs every check; tells each result as it comes. No result holds a secret. */
 export async function examine(patient: Patient, tell: (result: CheckResult) => void): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
-  const run = async (name: string, work: Parameters<typeof attempt>[1]) => {
-    for (const result of await attempt(name, work)) {
+  const record: Recorder = (found) => {
+    for (const result of found.map(withoutSecrets)) {
       results.push(result);
       tell(result);
     }
   };
-  let loaded: LoadedConfig | undefined;
-  await run("configuration", async () => {
-    loaded = await patient.loadConfig();
-    const names = loaded.config.pipelines.map((pipeline) => pipeline.name).join(", ");
-    return ok("configuration", `${loaded.file}: ${names}`);
-  });
+  const loaded = await loadPatient(patient, record);
   if (loaded === undefined) {
-    for (const name of ["DuckDB", "lake", "Postgres", "Redis"]) {
-      await run(name, async () => skipped(name, "not checked without a configuration"));
-    }
+    const why = "not checked without a configuration";
+    record(["DuckDB", "lake", "Postgres", "Redis"].map((name) => skipped(name, why)));
     return results;
   }
-  const present = loaded;
-  const { config } = present;
-  await run("DuckDB", () => checkDuckDb(config.memoryMb, config.threads));
-  await run("lake", () => checkLake(patient.lakeRoot(present)));
-  await run("Postgres", async () => checkPostgres(await patient.database(present), config.pipelines));
-  await run("Redis", () => checkRedis(config.redis));
+  const { config } = loaded;
+  record(
+    await attempt("DuckDB", "Install the packages anew: npm ci. Is there room for temporary files?", () =>
+      checkDuckDb(config.memoryMb, config.threads),
+    ),
+  );
+  record(
+    await attempt("lake", "Check `lake` in ingot.config.ts, or INGOT_LAKE.", () =>
+      checkLake(patient.lakeRoot(loaded)),
+    ),
+  );
+  await examineSource(patient, loaded, record);
+  record(await attempt("Redis", "Check REDIS_URL.", () => checkRedis(config.redis)));
   return results;
+}
+
+type Recorder = (found: readonly CheckResult[]) => void;
+
+async function loadPatient(patient: Patient, record: Recorder): Promise<LoadedConfig | undefined> {
+  let loaded: LoadedConfig | undefined;
+  record(
+    await attempt("configuration", "Correct ingot.config.ts.", async () => {
+      loaded = await patient.loadConfig();
+      const names = loaded.config.pipelines.map((pipeline) => pipeline.name);
+      return ok("configuration", `${loaded.file}, pipelines: ${names.join(", ")}`);
+    }),
+  );
+  return loaded;
+}
+
+async function examineSource(patient: Patient, loaded: LoadedConfig, record: Recorder): Promise<void> {
+  const { database, pipelines } = loaded.config;
+  const kind = database === undefined ? "embedded" : undefined;
+  const fix =
+    "Check DATABASE_URL and the server's log. A pgBouncer that refuses a startup parameter: ignore_startup_parameters, or connect to the server itself.";
+  const found = await attempt("Postgres", fix, async () =>
+    checkPostgres(await patient.database(loaded), pipelines, kind),
+  );
+  record(found);
+  // Nothing but one failure: the server could not be used at all, and the rest was not tried.
+  if (found.length === 1) record(skipPostgres(pipelines, "not checked: Postgres cannot be used"));
 }

@@ -1,49 +1,54 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
-import { literal } from "../../lakehouse/duckdb/quote.ts";
+import { rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { openStore } from "../../lakehouse/lake.ts";
+import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import { type CheckResult, failed, ok } from "./check.ts";
 
-/** Opens DuckDB and takes a Parquet file there and back. */
-export async function checkDuckDb(memoryMb: number, threads: number): Promise<CheckResult> {
-  const folder = await mkdtemp(join(tmpdir(), "ingot-doctor-"));
-  const duckdb = await DuckDb.open({ memoryMb, threads, spillFolder: join(folder, "spill") });
+/** No pipeline's name begins with an underscore, so no table is below it; readers of the lake pass over it. */
+const FOLDER = "_doctor";
+
+/** Opens the lake and tries what commits rely on. */
+export async function checkLake(root: string): Promise<CheckResult> {
+  return checkStore(openStore(root));
+}
+
+/** Writes, races for a name, lists and deletes; leaves nothing behind. */
+export async function checkStore(store: ObjectStore): Promise<CheckResult> {
+  // A name of its own: another doctor may be at work on the same lake.
+  const path = `${FOLDER}/${randomUUID()}`;
   try {
-    const file = literal(join(folder, "probe.parquet"));
-    await duckdb.rows(`COPY (SELECT range AS n FROM range(1000)) TO ${file} (FORMAT parquet)`);
-    const [row] = await duckdb.rows(`SELECT sum(n)::BIGINT AS total, version() AS version FROM ${file}`);
-    if (row?.total !== 499_500n)
-      return failed("DuckDB", "a Parquet file came back changed", "Reinstall: npm ci");
-    return ok("DuckDB", `${String(row.version)}, ${memoryMb} MB, ${threads} threads`);
+    const problem = await findProblem(store, path);
+    if (problem === undefined) return ok("lake", `${store.root}: write, conditional create, list, delete`);
+    return failed(
+      "lake",
+      `${store.root}: ${problem}`,
+      "This storage cannot hold a lake, commits on it would be lost: set `lake` or INGOT_LAKE to a local disk.",
+    );
   } finally {
-    duckdb.close();
-    await rm(folder, { recursive: true, force: true });
+    await store.delete(path).catch(() => {});
+    await removeEmptyFolder(store, path);
   }
 }
 
-/** Writes, races for a name, lists and deletes, under a prefix that no table can have. */
-export async function checkLake(root: string): Promise<CheckResult> {
-  const store = openStore(root);
-  const prefix = `_doctor-${randomUUID()}/`;
-  const rivals = ["a", "b", "c", "d"];
-  try {
-    const won = await Promise.all(rivals.map((r) => store.putIfAbsent(`${prefix}race`, Buffer.from(r))));
-    const winner = rivals[won.indexOf(true)];
-    const stored = Buffer.from((await store.get(`${prefix}race`)) ?? []).toString();
-    const listed = await store.list(prefix);
-    if (won.filter(Boolean).length !== 1 || stored !== winner || listed.length !== 1) {
-      return failed(
-        "lake",
-        `${root}: of four conditional creates ${won.filter(Boolean).length} succeeded`,
-        "This storage cannot hold a lake: commits rely on creating a file only where there is none.",
-      );
-    }
-    return ok("lake", `${root}: write, conditional create, list and delete`);
-  } finally {
-    await store.delete(`${prefix}race`).catch(() => {});
-    await store.delete(prefix.slice(0, -1)).catch(() => {});
-  }
+/** What the storage does that it must not do, in words. */
+async function findProblem(store: ObjectStore, path: string): Promise<string | undefined> {
+  const rivals = ["first", "second"];
+  const won = await Promise.all(rivals.map((rival) => store.putIfAbsent(path, Buffer.from(rival))));
+  const winners = rivals.filter((_, i) => won[i]);
+  if (winners.length !== 1) return `of two conditional creates of one name ${winners.length} succeeded`;
+  const stored = Buffer.from((await store.get(path)) ?? []).toString();
+  if (stored !== winners[0]) return "a conditional create succeeded, and another one's bytes were read back";
+  if (await store.putIfAbsent(path, Buffer.from("late"))) return "a conditional create replaced an object";
+  const listed = await store.list(`${FOLDER}/`, path);
+  if (listed[0]?.path !== path) return "an object that was just written is not listed";
+  await store.delete(path);
+  if ((await store.get(path)) !== undefined) return "an object that was deleted is still there";
+  return undefined;
+}
+
+/** Folders are no part of a store; where there is one on a disk it goes, unless somebody else is using it. */
+async function removeEmptyFolder(store: ObjectStore, path: string): Promise<void> {
+  const address = store.address(path);
+  if (address?.startsWith("/")) await rmdir(dirname(address)).catch(() => {});
 }

@@ -1,11 +1,11 @@
 /** SQL over the tables of a lake, for reading only: nothing is written, and no file outside of the lake is opened. */
-import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
-import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
+import { cpus } from "node:os";
+import { fileAddresses, scannable, scanSql } from "../../lakehouse/delta/scan.ts";
+import { countRows } from "../../lakehouse/delta/stats.ts";
 import { DuckDb, type ResultColumn, type Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
-import type { Lake, TablePath } from "../../lakehouse/lake.ts";
+import type { Lake } from "../../lakehouse/lake.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ListedTable } from "../terminal/complete.ts";
 import type { QueryResult } from "../terminal/result.ts";
@@ -32,15 +32,18 @@ export async function openExplorer(runtime: Runtime): Promise<Explorer> {
   const duckdb = await DuckDb.open({
     memoryMb: runtime.config.memoryMb,
     threads: Math.min(runtime.config.threads, cpus().length),
-    spillFolder: join(tmpdir(), `ingot-spill-sql-${process.pid}`),
     keepOrder: true,
   });
   const session = await duckdb.session();
-  const listed = await attachTables(session, runtime.lake);
+  const { listed, files } = await attachTables(session, runtime.lake).catch((error: unknown) => {
+    duckdb.close();
+    throw error;
+  });
   const home = runtime.config.pipelines.find((p) => listed.some((t) => t.pipeline === p.name))?.name;
   if (home !== undefined) await session.run(`USE ${identifier(home)}`);
+  // The files of the pinned versions and no other, neither to read nor to write.
   await session.run(
-    `SET GLOBAL allowed_directories = [${literal(`${runtime.lakeRoot}/`)}]; SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`,
+    `SET GLOBAL allowed_paths = [${files.map(literal).join(", ")}]; SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`,
   );
   const tables = listed.map(({ pipeline, name, ...rest }) => ({
     name: pipeline === home ? name : `${pipeline}.${name}`,
@@ -78,34 +81,30 @@ interface Attached extends ListedTable {
   readonly pipeline: string;
 }
 
-async function attachTables(session: Session, lake: Lake): Promise<Attached[]> {
-  const attached: Attached[] = [];
+async function attachTables(
+  session: Session,
+  lake: Lake,
+): Promise<{ readonly listed: Attached[]; readonly files: string[] }> {
+  const listed: Attached[] = [];
+  const files: string[] = [];
   const catalogs = new Set<string>();
   for (const path of await lake.tables()) {
     const [pipeline = "", layer = "", table = ""] = path.split("/");
-    const { store } = lake.table(path as TablePath);
+    const { store } = lake.table(path);
     const snapshot = await lake.table(path).existingSnapshot();
     if (!catalogs.has(pipeline)) await session.run(`ATTACH ':memory:' AS ${identifier(pipeline)}`);
     catalogs.add(pipeline);
     const schema = `${identifier(pipeline)}.${identifier(layer)}`;
+    const view = `${schema}.${identifier(table)}`;
+    const part = scannable(snapshot);
     await session.run(
-      `CREATE SCHEMA IF NOT EXISTS ${schema}; CREATE VIEW ${schema}.${identifier(table)} AS ${await scanSql(store, scannable(snapshot))}`,
+      `CREATE SCHEMA IF NOT EXISTS ${schema}; CREATE VIEW ${view} AS ${await scanSql(store, part)}`,
     );
-    const columns = await session.describe(`SELECT * FROM ${schema}.${identifier(table)}`);
-    attached.push({ pipeline, name: `${layer}.${table}`, rows: countRows(snapshot.files.values()), columns });
+    files.push(...(await fileAddresses(store, part)));
+    const columns = await session.describe(`SELECT * FROM ${view}`);
+    listed.push({ pipeline, name: `${layer}.${table}`, rows: countRows(part.files), columns });
   }
-  return attached;
-}
-
-/** Rows of these files by their statistics. */
-export function countRows(files: Iterable<{ readonly stats?: string | undefined }>): number {
-  let rows = 0;
-  for (const { stats } of files) {
-    const parsed: unknown = stats === undefined ? {} : JSON.parse(stats);
-    if (typeof parsed === "object" && parsed !== null && "numRecords" in parsed)
-      rows += Number(parsed.numRecords);
-  }
-  return rows;
+  return { listed, files };
 }
 
 function readOnly(sql: string): TerminalError {

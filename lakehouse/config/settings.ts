@@ -24,8 +24,8 @@ export const settingsShape = {
   /** Memory that DuckDB may use before it spills, in megabytes. */
   memoryMb: count(64, 1_048_576).default(256),
   threads: count(1, 1024).default(2),
-  /** Tables loaded, and models built, at once. */
-  concurrency: count(1, 64).default(3),
+  /** Tables loaded, and models built, at once; each takes a thread of a pool of 16. */
+  concurrency: count(1, 12).default(3),
   s3: z
     .strictObject({
       endpoint: z.url("an address such as https://s3.example.com").optional(),

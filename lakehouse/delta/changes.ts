@@ -11,18 +11,16 @@ export async function addedFiles(
   store: ObjectStore,
   from: number,
   to: number,
-): Promise<{ readonly files: readonly AddFile[]; readonly commits: number } | undefined> {
+): Promise<readonly AddFile[] | undefined> {
+  if (from > to) throw new RangeError(`version ${to} lies before ${from}`);
   const files: AddFile[] = [];
-  let commits = 0;
   for (let version = from + 1; version <= to; version++) {
     const actions = await readCommit(store, version);
     if (actions === undefined) return undefined;
-    const before = files.length;
     for (const action of actions) {
       if ("remove" in action && action.remove.dataChange) return undefined;
       if ("add" in action && action.add.dataChange) files.push(action.add);
     }
-    if (files.length > before) commits += 1;
   }
-  return { files, commits };
+  return files;
 }

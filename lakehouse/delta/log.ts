@@ -33,8 +33,7 @@ export async function findSegment(store: ObjectStore, version?: number): Promise
   const hint = await readHint(store);
   const start = hint !== undefined && (version === undefined || hint <= version) ? hint : 0;
   const segment = await listSegment(store, start, version);
-  if (segment && (start === 0 || segment.checkpoint !== undefined)) return segment;
-  return start === 0 ? segment : listSegment(store, 0, version);
+  return segment === undefined && start > 0 ? listSegment(store, 0, version) : segment;
 }
 
 async function listSegment(
@@ -52,6 +51,8 @@ async function listSegment(
     if (found && Number(found[1]) <= (version ?? Infinity)) checkpoint = Number(found[1]);
     else if (OTHER_CHECKPOINT.test(path)) otherCheckpoint = Number(OTHER_CHECKPOINT.exec(path)?.[1]);
   }
+  // The hint named a checkpoint that is not there: the whole log has to be listed.
+  if (start > 0 && checkpoint === undefined) return undefined;
   const base = checkpoint ?? -1;
   const after = commits.filter((v) => v > base);
   const newest = after.at(-1) ?? checkpoint;

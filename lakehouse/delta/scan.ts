@@ -40,7 +40,7 @@ export async function scanSql(store: ObjectStore, table: Scannable, fileColumn?:
     const nulls = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
     return `SELECT ${[...nulls, ...extra].join(", ")} WHERE false`;
   }
-  const addresses = await Promise.all(files.map((file) => addressOf(store, file.path)));
+  const addresses = await fileAddresses(store, table);
   const needsFile = partitioned.size > 0 || fileColumn !== undefined;
   const columns = schema.fields.map((f) =>
     partitioned.has(f.name)
@@ -56,6 +56,11 @@ export async function scanSql(store: ObjectStore, table: Scannable, fileColumn?:
     ? `${source} AS _data JOIN (${valuesSql(table, addresses)}) AS _values ON _data._ingot_file = _values._address`
     : `${source} AS _data`;
   return `SELECT ${columns.join(", ")} FROM ${from}`;
+}
+
+/** What DuckDB opens for each of these files. */
+export function fileAddresses(store: ObjectStore, { files }: Scannable): Promise<string[]> {
+  return Promise.all(files.map((file) => addressOf(store, file.path)));
 }
 
 /** One row a file: its address, its path and its partition values, typed. */
@@ -87,7 +92,8 @@ async function addressOf(store: ObjectStore, path: string): Promise<string> {
 }
 
 async function cached(store: ObjectStore, path: string): Promise<string> {
-  const folder = join(tmpdir(), "ingot-cache");
+  // One for each user, closed to others, who could plant files in it.
+  const folder = join(tmpdir(), `ingot-cache-${process.getuid?.() ?? "user"}`);
   const name = createHash("sha256").update(`${store.root}\n${path}`).digest("hex");
   const file = join(folder, `${name}.parquet`);
   if (await stat(file).catch(() => undefined)) return file;
@@ -98,7 +104,7 @@ async function cached(store: ObjectStore, path: string): Promise<string> {
       value: path,
     });
   }
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const partial = join(folder, `.${randomUUID()}`);
   await writeFile(partial, bytes);
   await rename(partial, file);

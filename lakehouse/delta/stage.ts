@@ -13,6 +13,8 @@ export interface Staged {
   readonly files: readonly AddFile[];
   readonly rows: number;
   readonly bytes: number;
+  /** Nulls by column, of all columns that hold primitive values. */
+  readonly nulls: ReadonlyMap<string, number>;
 }
 
 const TARGET_FILE_BYTES = 128 * 1024 * 1024;
@@ -45,6 +47,7 @@ export async function stage(
     }
     return {
       files,
+      nulls: countNulls(written, schema),
       rows: written.reduce((sum, row) => sum + Number(row.count), 0),
       bytes: files.reduce((sum, file) => sum + file.size, 0),
     };
@@ -53,21 +56,35 @@ export async function stage(
   }
 }
 
-function toAdd(row: Row, schema: StructType, now: number): AddFile | undefined {
-  const rows = Number(row.count);
-  if (rows === 0) return undefined;
+function countNulls(written: readonly Row[], schema: StructType): ReadonlyMap<string, number> {
+  const nulls = new Map<string, number>();
+  for (const row of written) {
+    for (const [name, column] of statisticsOf(row, schema)) {
+      nulls.set(name, (nulls.get(name) ?? 0) + Number(column.null_count ?? 0));
+    }
+  }
+  return nulls;
+}
+
+function statisticsOf(row: Row, schema: StructType): Map<string, ColumnStatistics> {
   const statistics = row.column_statistics as Readonly<Record<string, ColumnStatistics>>;
   const byName = new Map<string, ColumnStatistics>();
   for (const { name } of schema.fields) {
     const column = statistics[identifier(name)];
     if (column) byName.set(name, column);
   }
+  return byName;
+}
+
+function toAdd(row: Row, schema: StructType, now: number): AddFile | undefined {
+  const rows = Number(row.count);
+  if (rows === 0) return undefined;
   return {
     path: basename(String(row.filename)),
     partitionValues: {},
     size: Number(row.file_size_bytes),
     modificationTime: now,
     dataChange: true,
-    stats: statsJson(rows, schema, byName),
+    stats: statsJson(rows, schema, statisticsOf(row, schema)),
   };
 }

@@ -1,4 +1,6 @@
 /** Statistics of data files (PROTOCOL.md, "Per-file Statistics"), from what DuckDB's COPY returns. */
+import { z } from "zod";
+import type { AddFile } from "./actions.ts";
 import type { StructType } from "./schema.ts";
 
 /** What COPY … (RETURN_STATS) says of one column of one file; all values are text. */
@@ -31,8 +33,10 @@ export function statsJson(
     const min = bound(type, column.min);
     const max = bound(type, column.max);
     if (min === undefined || max === undefined) continue;
-    mins.push(`${key}:${min}`);
-    maxs.push(`${key}:${max}`);
+    // Zero has two signs, which some readers order: the bounds must include both.
+    const isFloat = type === "float" || type === "double";
+    mins.push(`${key}:${isFloat && Number(min) === 0 ? "-0.0" : min}`);
+    maxs.push(`${key}:${isFloat && Number(max) === 0 ? "0.0" : max}`);
   }
   return `{"numRecords":${rows},"minValues":{${mins.join(",")}},"maxValues":{${maxs.join(",")}},"nullCount":{${nulls.join(",")}}}`;
 }
@@ -53,4 +57,36 @@ function timestampBound(value: string, zoned: boolean): string | undefined {
   if (match === null) return undefined;
   const millis = (match[3] ?? "").padEnd(3, "0").slice(0, 3);
   return JSON.stringify(`${match[1]}T${match[2]}.${millis}${zoned ? "Z" : ""}`);
+}
+
+const statsSchema = z.object({
+  numRecords: z.number().optional(),
+  minValues: z.record(z.string(), z.unknown()).optional(),
+  maxValues: z.record(z.string(), z.unknown()).optional(),
+});
+
+function statsOf(file: AddFile): z.infer<typeof statsSchema> {
+  if (file.stats === undefined) return {};
+  const parsed = statsSchema.safeParse(JSON.parse(file.stats));
+  return parsed.success ? parsed.data : {};
+}
+
+/** Rows of these files by their statistics; files that have none count as empty. */
+export function countRows(files: Iterable<AddFile>): number {
+  let rows = 0;
+  for (const file of files) rows += statsOf(file).numRecords ?? 0;
+  return rows;
+}
+
+/** Whether a column of integers has one value only in all of these files; false where the statistics do not tell. */
+export function holdsOneValue(files: Iterable<AddFile>, column: string): boolean {
+  const values = new Set<unknown>();
+  for (const file of files) {
+    const { minValues, maxValues } = statsOf(file);
+    const [min, max] = [minValues?.[column], maxValues?.[column]];
+    // Beyond 2^53 neighbours look alike.
+    if (typeof min !== "number" || !Number.isSafeInteger(min) || min !== max) return false;
+    values.add(min);
+  }
+  return values.size <= 1;
 }

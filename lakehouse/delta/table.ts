@@ -94,7 +94,7 @@ export class DeltaTable {
   /** Commits a write: all of it, or none. */
   async write(write: Write): Promise<CommitOutcome> {
     const now = this.now();
-    if (write.base) checkWritable(write.base.protocol, write.base.metadata, this.store.root);
+    if (write.base) checkWrite(write, write.base, this.store.root);
     const outcome = await commit(
       this.store,
       {
@@ -112,7 +112,13 @@ export class DeltaTable {
       now,
     );
     if (outcome.status === "committed") await this.checkpointIfDue(outcome.version, now);
+    else await this.discard(write.staged);
     return outcome;
+  }
+
+  /** Deletes staged files that no commit will name. Never for a commit whose outcome is not known. */
+  async discard(staged: Staged): Promise<void> {
+    for (const file of staged.files) await this.store.delete(file.path);
   }
 
   /** The newest commits whose entries are still there, newest first. */
@@ -138,6 +144,27 @@ export class DeltaTable {
       // The commit stands. The log without this checkpoint is longer to read, not wrong.
       this.onCheckpointError(error);
     }
+  }
+}
+
+/** Refuses what the table's protocol or properties do not allow. */
+function checkWrite(write: Write, base: Snapshot, where: string): void {
+  checkWritable(base.protocol, base.metadata, where);
+  const hasDomains = base.protocol.writerFeatures?.includes("domainMetadata") === true;
+  if ((write.domains ?? []).length > 0 && !hasDomains) {
+    throw new TerminalError(`${where} was not made by Ingot: its protocol has no domain metadata`, {
+      code: "DELTA_UNSUPPORTED_FEATURE",
+      value: "domainMetadata",
+      next: "Move that table away, so that it is made anew.",
+    });
+  }
+  if (base.metadata.configuration["delta.appendOnly"] === "true" && [...(write.removes ?? [])].length > 0) {
+    throw new TerminalError(`${where} is append-only`, {
+      code: "DELTA_APPEND_ONLY",
+      value: write.operation,
+      allowed: "commits that remove nothing",
+      next: "Unset the table property delta.appendOnly, or write to another table.",
+    });
   }
 }
 

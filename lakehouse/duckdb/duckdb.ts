@@ -1,4 +1,8 @@
 /** DuckDB as Ingot uses it. This folder alone imports the binding; others see SQL in and plain values out. */
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, StatementType } from "@duckdb/node-api";
 import { messageOf, TerminalError } from "../errors.ts";
 import { identifier, literal } from "./quote.ts";
@@ -8,8 +12,6 @@ export interface DuckDbSettings {
   /** Upper bound of DuckDB's own memory, in megabytes; beyond it DuckDB spills to `spillFolder`. */
   readonly memoryMb: number;
   readonly threads: number;
-  /** Folder for spilled data; DuckDB makes and empties it. */
-  readonly spillFolder: string;
   /** Keep the order of rows where a query asks for none; costs memory, pleases people. */
   readonly keepOrder?: boolean;
 }
@@ -28,17 +30,21 @@ export type Row = Readonly<Record<string, unknown>>;
 /** One in-memory DuckDB; tables live in Delta, this only computes. */
 export class DuckDb {
   private readonly instance: DuckDBInstance;
+  private readonly spillFolder: string;
   private sequence = 0;
 
-  private constructor(instance: DuckDBInstance) {
+  private constructor(instance: DuckDBInstance, spillFolder: string) {
     this.instance = instance;
+    this.spillFolder = spillFolder;
   }
 
   static async open(settings: DuckDbSettings): Promise<DuckDb> {
+    // What is spilled is data: nobody else may read it.
+    const spillFolder = await mkdtemp(join(tmpdir(), "ingot-spill-"));
     const instance = await DuckDBInstance.create(":memory:", {
       threads: String(settings.threads),
       memory_limit: `${settings.memoryMb}MB`,
-      temp_directory: settings.spillFolder,
+      temp_directory: spillFolder,
       preserve_insertion_order: String(settings.keepOrder === true),
       autoinstall_known_extensions: "false",
       autoload_known_extensions: "false",
@@ -46,7 +52,7 @@ export class DuckDb {
     const setup = await instance.connect();
     await setup.run("SET GLOBAL TimeZone = 'UTC'");
     setup.disconnectSync();
-    return new DuckDb(instance);
+    return new DuckDb(instance, spillFolder);
   }
 
   /** A connection with an empty catalog of its own, so that work side by side can use the same table names. */
@@ -69,6 +75,7 @@ export class DuckDb {
 
   close(): void {
     this.instance.closeSync();
+    rmSync(this.spillFolder, { recursive: true, force: true });
   }
 }
 
@@ -120,17 +127,18 @@ export class Session {
     return rows.map((row) => ({ name: String(row.column_name), type: String(row.column_type) }));
   }
 
-  /** Whether each of these statements only reads. Statements that do not even parse throw. */
+  /** Whether this is one statement that only reads. Text that does not even parse throws. */
   async onlyReads(sql: string): Promise<boolean> {
-    const reading = new Set([StatementType.SELECT, StatementType.EXPLAIN, StatementType.RELATION]);
     const statements = await guarded(sql, () => this.connection.extractStatements(sql));
-    for (let i = 0; i < statements.count; i++) {
-      const prepared = await guarded(sql, () => statements.prepare(i));
-      const allowed = reading.has(prepared.statementType);
-      prepared.destroySync();
-      if (!allowed) return false;
-    }
-    return true;
+    if (statements.count !== 1) return false;
+    const prepared = await guarded(sql, () => statements.prepare(0));
+    const type = prepared.statementType;
+    prepared.destroySync();
+    if (type !== StatementType.EXPLAIN)
+      return type === StatementType.SELECT || type === StatementType.RELATION;
+    // EXPLAIN ANALYZE runs what it explains.
+    const explained = sql.replace(/^\s*EXPLAIN(\s+ANALYZE)?(\s*\([^)]*\))?/i, "");
+    return explained !== sql && this.onlyReads(explained);
   }
 
   /** Stops the running statement, which then rejects. */
@@ -139,8 +147,13 @@ export class Session {
   }
 
   async close(): Promise<void> {
-    await this.connection.run(`USE memory; DETACH ${this.catalog}`);
-    this.connection.disconnectSync();
+    try {
+      await this.connection.run(`USE memory; DETACH ${this.catalog}`);
+    } catch {
+      // After a failed statement the catalog may be held by its transaction; it goes with the connection's end.
+    } finally {
+      this.connection.disconnectSync();
+    }
   }
 }
 

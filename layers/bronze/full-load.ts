@@ -5,17 +5,18 @@ import type { Staged } from "../../lakehouse/delta/stage.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
-import { TerminalError, TransientError } from "../../lakehouse/errors.ts";
+import { TransientError } from "../../lakehouse/errors.ts";
 import { type ChangeOperation, META } from "../definition/bronze-columns.ts";
+import { csvSql, readingCsv } from "./csv.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import { copyThroughFifo } from "./postgres/copy.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
-import { bronzeSchema, type CopyShape, csvColumns, sourceColumns, sourceName } from "./schema.ts";
+import { bronzeSchema, type CopyShape, sourceColumns, sourceName } from "./schema.ts";
 
 /**
  * Stages all rows of the table as the client's snapshot shows them. With `parallel`, DuckDB parses several parts of
  * the CSV at once and guesses where in a part a row begins. Text with line breaks can lead it astray; it then finds
- * that the parts do not join and fails, see `isGuessError`, and the table has to be read again in one part.
+ * that the parts do not join and fails with `COPY_VALUE`, and the table has to be read again in one part.
  */
 export async function stageFullLoad(
   client: pg.Client,
@@ -26,32 +27,24 @@ export async function stageFullLoad(
   parallel: boolean,
   onArrival: (bytes: number, rows: number) => void,
 ): Promise<{ staged: Staged; bytesRead: number }> {
-  // Transaction ids tell a later sync which rows were seen here although others of their time were not. Where no
-  // transaction was running there are no such rows, and the source is spared printing the ids.
+  // Transaction ids tell a later sync which rows were seen here although others of their time were not. Where all
+  // transactions before the snapshot's end had finished there are no such rows, and the source need not print ids.
   const shape = { table, withTransaction: moment.xmin !== moment.xmax };
   const copied = await copyThroughFifo(
     client,
     `SELECT ${sourceColumns(shape)} FROM ${sourceName(table)}`,
     (fifo) =>
-      target.stage(
-        session,
-        changesSql(shape, csvSql(shape, fifo, parallel), moment, "r"),
-        bronzeSchema(table),
+      readingCsv(table, () =>
+        target.stage(
+          session,
+          changesSql(shape, csvSql(shape, fifo, parallel), moment, "r"),
+          bronzeSchema(table),
+        ),
       ),
     onArrival,
   );
   checkCount(table, copied.rows, copied.result.rows);
   return { staged: copied.result, bytesRead: copied.bytes };
-}
-
-/** Whether a parallel read failed as it does when it guessed wrongly, and a read in one part may succeed. */
-export function isGuessError(error: unknown): boolean {
-  return error instanceof TerminalError && error.code === "DUCKDB_SQL" && /CSV/.test(error.message);
-}
-
-/** The rows of a CSV that COPY wrote. NULL is an empty field, an empty text a quoted one. */
-export function csvSql(shape: CopyShape, fifo: string, parallel = false): string {
-  return `read_csv(${literal(fifo)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = ${parallel}, max_line_size = 8388608, buffer_size = 8388608, columns = ${csvColumns(shape)})`;
 }
 
 /** Rows in the columns of the CSV, as rows of bronze. */
@@ -62,7 +55,6 @@ export function changesSql(
   operation: ChangeOperation,
 ): string {
   const columns = table.columns.map((column) => `${column.read} AS ${identifier(column.name)}`);
-  if (table.key.length === 0) columns.push(identifier(META.address));
   return `SELECT ${columns.join(", ")}, '${operation}' AS ${META.operation}, ${moment.lsn} AS ${META.lsn},
     ${withTransaction ? fullTransactionId(moment) : "NULL::BIGINT"} AS ${META.transaction}, TIMESTAMPTZ ${literal(moment.at)} AS ${META.ingestedAt}
     FROM ${source}`;

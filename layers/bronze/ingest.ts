@@ -4,13 +4,13 @@ import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import { duckdbType } from "../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
-import { TerminalError, TransientError } from "../../lakehouse/errors.ts";
+import { codeOf, TerminalError, TransientError } from "../../lakehouse/errors.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition, SourceTable } from "../definition/pipeline.ts";
-import { isGuessError, stageFullLoad } from "./full-load.ts";
+import { stageFullLoad } from "./full-load.ts";
 import { stageIncrement } from "./increment.ts";
-import { checkPosition, positionActions, readPosition } from "./position.ts";
+import { checkPosition, type Position, positionActions, readPosition } from "./position.ts";
 import { describeTable, type TableDescription } from "./postgres/catalog.ts";
 import { connect, disconnect } from "./postgres/connect.ts";
 import { type SharedSnapshot, type SourceMoment, shareSnapshot } from "./postgres/snapshot.ts";
@@ -54,13 +54,23 @@ async function ingest(
   mode: "load" | "sync",
 ): Promise<IngestReport[]> {
   const tables = await describeAll(context.connectionString, pipeline);
+  // Before the source's moment: were they read after it, a rival could have taken its rows up to a later one, and
+  // ours would go over them as if they were newer. Like this its commit is a conflict.
+  const bases = new Map<string, Snapshot | undefined>();
+  for (const { name } of tables) bases.set(name, await context.lake.table(pathOf(pipeline, name)).snapshot());
   const shared = await shareSnapshot(context.connectionString);
   try {
     const limit = pLimit(context.concurrency);
     // The biggest first, so that none of them is left alone at the end.
     const order = [...tables].sort((a, b) => (b.estimatedRows ?? 0) - (a.estimatedRows ?? 0));
     const settled = await Promise.allSettled(
-      order.map((table) => limit(() => ingestTable(context, pipeline, table, shared, mode))),
+      order.map((table) =>
+        limit(() => {
+          const path = pathOf(pipeline, table.name);
+          const work = { context, pipeline, table, shared, task: `bronze.${table.name}`, path };
+          return ingestTable(work, bases.get(table.name), mode);
+        }),
+      ),
     );
     const failed = settled.find((outcome) => outcome.status === "rejected");
     if (failed) throw failed.reason;
@@ -86,22 +96,19 @@ async function describeAll(
   }
 }
 
+const pathOf = (pipeline: PipelineDefinition, table: string): TablePath => `${pipeline.name}/bronze/${table}`;
+
 async function ingestTable(
-  context: IngestContext,
-  pipeline: PipelineDefinition,
-  table: TableDescription,
-  shared: SharedSnapshot,
+  work: TableWork,
+  base: Snapshot | undefined,
   mode: "load" | "sync",
 ): Promise<IngestReport> {
-  const task = `bronze.${table.name}`;
-  const path: TablePath = `${pipeline.name}/bronze/${table.name}`;
-  const target = context.lake.table(path);
-  const base = await target.snapshot();
+  const { context, task, path } = work;
   const from = readPosition(base);
   if (base !== undefined && from === undefined) {
     throw new TerminalError(`${path} was not made by an ingestion`, {
       code: "BRONZE_FOREIGN_TABLE",
-      value: target.store.root,
+      value: context.lake.table(path).store.root,
       next: "Move that table away, or give the pipeline another name.",
     });
   }
@@ -110,7 +117,6 @@ async function ingestTable(
     return { table: task, mode, status: "skipped", rows: 0, deleted: 0, bytes: 0, version: base.version };
   }
   try {
-    const work = { context, pipeline, table, shared, task, path };
     return base === undefined || from === undefined
       ? await loadTable(work)
       : await syncTable(work, base, from);
@@ -135,7 +141,7 @@ async function loadTable(work: TableWork): Promise<IngestReport> {
   const expected = table.estimatedRows === undefined ? {} : { totalRows: table.estimatedRows };
   onProgress({ task, state: "running", rows: 0, bytes: 0, ...expected });
   const { staged, bytesRead: bytes } = await stageTable(work, true).catch((error: unknown) => {
-    if (!isGuessError(error)) throw error;
+    if (codeOf(error) !== "COPY_VALUE") throw error;
     onProgress({ task, state: "running", bytes: 0, note: "line breaks in text: reading in one part" });
     return stageTable(work, false);
   });
@@ -167,7 +173,7 @@ async function stageTable({ context, table, shared, task, path }: TableWork, par
 /** A position that falls behind by so many transactions is moved even when no row is new. */
 const IDLE_GAP = 10_000_000n;
 
-async function syncTable(work: TableWork, base: Snapshot, from: SourceMoment): Promise<IngestReport> {
+async function syncTable(work: TableWork, base: Snapshot, from: Position): Promise<IngestReport> {
   const { context, pipeline, table, shared, task, path } = work;
   const { onProgress, lake } = context;
   checkPosition(from, shared.moment, path);
@@ -189,12 +195,13 @@ async function syncTable(work: TableWork, base: Snapshot, from: SourceMoment): P
         from,
         to,
         longestTransaction: wanted.longestTransaction ?? 3600,
-        compareDeletes: wanted.deletes === "compare",
+        compareDeletes: wanted.deletes === "compare" && table.key.length > 0,
         bronze: await scanSql(target.store, scannable(base)),
       },
       (bytes, rows) => onProgress({ task, state: "running", bytes, rows }),
     );
-    const idle = staged.rows === 0 && to.xmax - from.xmax < IDLE_GAP;
+    const sameTable = table.relations.join() === from.relations.join();
+    const idle = staged.rows === 0 && sameTable && to.xmax - from.xmax < IDLE_GAP;
     const version = idle ? base.version : await commitRows(work, base, staged, to, "sync");
     const note = idle ? "nothing new" : `version ${version}${deleted > 0 ? `, ${deleted} deleted` : ""}`;
     onProgress({ task, state: "done", rows: staged.rows, bytes: bytesRead, note });
@@ -222,7 +229,7 @@ async function commitRows(
     staged,
     reads: "nothing",
     description: `${table.schema}.${table.name}, as it came`,
-    ...positionActions(moment, Date.now()),
+    ...positionActions(moment, table, Date.now()),
   });
   if (outcome.status === "committed") return outcome.version;
   throw new TransientError(`another run ingested ${path} at the same time`, {

@@ -3,41 +3,55 @@ import { z } from "zod";
 import type { DomainMetadata, SetTransaction } from "../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
+import { SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
+import type { TableDescription } from "./postgres/catalog.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
 
-const DOMAIN = "ingot.source";
 /** Name under which the LSN is recorded as an integer; two runs that record it conflict. */
 const SOURCE_APP = "ingot.source";
 
 const positionSchema = z.object({
   kind: z.literal("postgres"),
-  systemId: z.string(),
+  source: z.string(),
   snapshot: z.string(),
   xmin: z.string().transform(BigInt),
   xmax: z.string().transform(BigInt),
   lsn: z.number().int(),
   at: z.string(),
+  oldest: z.string(),
+  key: z.array(z.string()),
+  relations: z.array(z.string()),
 });
 
-/** The moment up to which a bronze table holds everything; undefined where nothing was loaded. */
-export function readPosition(snapshot: Snapshot | undefined): SourceMoment | undefined {
-  const domain = snapshot?.domains.get(DOMAIN);
+/** The moment up to which a bronze table holds everything, and what the source table was then. */
+export interface Position extends SourceMoment {
+  readonly key: readonly string[];
+  /** Ids of the table and of its partitions: rows of others were not looked at. */
+  readonly relations: readonly string[];
+}
+
+/** The position of a bronze table; undefined where nothing was loaded. */
+export function readPosition(snapshot: Snapshot | undefined): Position | undefined {
+  const domain = snapshot?.domains.get(SOURCE_DOMAIN);
   return domain === undefined ? undefined : positionSchema.parse(JSON.parse(domain.configuration));
 }
 
 /** The actions that move a position, to go into the commit of its rows. */
 export function positionActions(
   moment: SourceMoment,
+  table: TableDescription,
   now: number,
 ): { domains: DomainMetadata[]; transactions: SetTransaction[] } {
   const configuration = JSON.stringify({
     ...moment,
     kind: "postgres",
+    key: table.key,
+    relations: table.relations,
     xmin: String(moment.xmin),
     xmax: String(moment.xmax),
   });
   return {
-    domains: [{ domain: DOMAIN, configuration, removed: false }],
+    domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],
     transactions: [{ appId: SOURCE_APP, version: moment.lsn, lastUpdated: now }],
   };
 }
@@ -48,17 +62,17 @@ const LONGEST_GAP = 2n ** 31n - 1_000_000n;
 /** Refuses a position that says nothing about this source. */
 export function checkPosition(position: SourceMoment, moment: SourceMoment, table: string): void {
   const reason =
-    position.systemId !== moment.systemId
-      ? "it is another database cluster than the one that was loaded"
-      : moment.xmax < position.xmin
-        ? "it has gone back in time, as after a restore"
+    position.source !== moment.source
+      ? "it is not the database, or not the history, that was loaded (another server, a restore, a failover)"
+      : moment.xmax < position.xmax || moment.xmin < position.xmin
+        ? "it is behind what was already taken from it, as a replica that lags"
         : moment.xmax - position.xmin > LONGEST_GAP
           ? "too many transactions have passed since the last sync"
           : undefined;
   if (reason === undefined) return;
   throw new TerminalError(`${table} cannot be synced with this source: ${reason}`, {
     code: "SOURCE_POSITION_INVALID",
-    value: `position ${position.snapshot} of cluster ${position.systemId}; source at ${moment.snapshot} of cluster ${moment.systemId}`,
+    value: `position ${position.snapshot} of ${position.source}; source at ${moment.snapshot} of ${moment.source}`,
     next: "Point DATABASE_URL at the database that was loaded, or load into another lake (INGOT_LAKE).",
   });
 }

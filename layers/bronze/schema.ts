@@ -6,17 +6,17 @@ import { META } from "../definition/bronze-columns.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 
 export function bronzeSchema(table: TableDescription): StructType {
-  const address =
-    table.key.length === 0
-      ? [field(META.address, "string", true, "physical address of the row in the source")]
-      : [];
   return {
     type: "struct",
     fields: [
       ...table.columns.map((column) => field(column.name, column.deltaType)),
-      ...address,
       field(META.operation, "string", true, "r: historical load, u: inserted or updated, d: deleted"),
-      field(META.lsn, "long", true, "WAL position, in bytes, of the snapshot that showed this row"),
+      field(
+        META.lsn,
+        "long",
+        true,
+        "orders the changes of this table: WAL position, in bytes, of the snapshot that showed the row",
+      ),
       field(
         META.transaction,
         "long",
@@ -28,21 +28,15 @@ export function bronzeSchema(table: TableDescription): StructType {
   };
 }
 
-/** What identifies a row of the source: its key, or its address. */
-export function identityColumns(table: TableDescription): readonly string[] {
-  return table.key.length > 0 ? table.key : [META.address];
-}
-
 /** How a table is sent by COPY: which of its columns, and whether each row comes with the id of its transaction. */
 export interface CopyShape {
   readonly table: TableDescription;
   readonly withTransaction: boolean;
 }
 
-/** Columns of the CSV that COPY sends, in order: the table's, the address where needed, and xmin. */
+/** Columns of the CSV that COPY sends, in order: the table's, and xmin. */
 export function csvColumns({ table, withTransaction }: CopyShape): string {
   const types: [string, string][] = table.columns.map((column) => [column.name, column.csvType]);
-  if (table.key.length === 0) types.push([META.address, "VARCHAR"]);
   if (withTransaction) types.push([META.transaction, "BIGINT"]);
   return `{${types.map(([name, type]) => `${literal(name)}: ${literal(type)}`).join(", ")}}`;
 }
@@ -50,7 +44,6 @@ export function csvColumns({ table, withTransaction }: CopyShape): string {
 /** The select list that COPY runs at the source. */
 export function sourceColumns({ table, withTransaction }: CopyShape): string {
   const names = table.columns.map((column) => identifier(column.name));
-  if (table.key.length === 0) names.push("ctid");
   if (withTransaction) names.push("xmin");
   return names.join(", ");
 }

@@ -7,6 +7,11 @@ const isFunction = z.custom<(...args: never[]) => unknown>(
   (value) => typeof value === "function",
   "a function",
 );
+/** Names that DuckDB keeps for catalogs of its own. */
+const RESERVED = ["main", "memory", "system", "temp"];
+const tableName = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[^/\\]+$/, "a name that can be a folder: no slash, not empty, not . or ..");
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9_]*$/, "lower case letters, digits and _, beginning with a letter");
@@ -17,12 +22,12 @@ const contract = z.custom<object>(
 const models = z.record(name, z.strictObject({ kind: z.enum(["merge", "full"]), contract }));
 
 const pipelineSchema = z.strictObject({
-  name,
+  name: name.refine((value) => !RESERVED.includes(value), `a name other than ${RESERVED.join(", ")}`),
   folder: z.instanceof(URL, { message: 'new URL(".", import.meta.url)' }).optional(),
   source: z.strictObject({
     kind: z.literal("postgres"),
     tables: z.record(
-      z.string().min(1),
+      tableName,
       z.strictObject({
         schema: z.string().min(1).optional(),
         key: z

@@ -6,10 +6,10 @@ import { TerminalError } from "../../lakehouse/errors.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
-import { runFull } from "../gold/full.ts";
-import { runMerge } from "../silver/merge.ts";
+import { runFull } from "./full.ts";
+import { runMerge } from "./merge.ts";
 import { type Model, readModels } from "./model.ts";
-import { consumedVersions } from "./record.ts";
+import { consumedVersions, isModelTable } from "./record.ts";
 import type { ModelResult } from "./run.ts";
 
 export interface BuildContext {
@@ -30,6 +30,10 @@ export interface BuildReport extends ModelResult {
 export async function build(context: BuildContext, pipeline: PipelineDefinition): Promise<BuildReport[]> {
   const { lake } = context;
   const models = await readModels(lake.duckdb, pipeline);
+  // First the targets, then bronze: a rival that builds from newer inputs in between has then changed a target that
+  // this run knows in its former state, and this run's commit on it is a conflict.
+  const bases = new Map<string, Snapshot | undefined>();
+  for (const model of models) bases.set(model.name, await ownTable(lake, pipeline, model));
   const snapshots = new Map<string, Snapshot>();
   const tables = new Map<string, DeltaTable>();
   // Bronze is pinned before the first model runs: all models of a run see one moment.
@@ -46,7 +50,9 @@ export async function build(context: BuildContext, pipeline: PipelineDefinition)
     const upstream = model.references.flatMap((reference) => running.get(reference) ?? []);
     running.set(
       model.name,
-      Promise.all(upstream).then(() => limit(() => buildModel(context, pipeline, model, snapshots, tables))),
+      Promise.all(upstream).then(() =>
+        limit(() => buildModel(context, pipeline, model, bases.get(model.name), snapshots, tables)),
+      ),
     );
   }
   const settled = await Promise.allSettled(running.values());
@@ -59,12 +65,12 @@ async function buildModel(
   context: BuildContext,
   pipeline: PipelineDefinition,
   model: Model,
+  base: Snapshot | undefined,
   snapshots: Map<string, Snapshot>,
   tables: ReadonlyMap<string, DeltaTable>,
 ): Promise<BuildReport> {
   const task = model.name;
   const target = tableOf(context.lake, pipeline, model.name);
-  const base = await target.snapshot();
   const inputs = new Map(
     model.references.flatMap((name): [string, Snapshot][] => {
       const snapshot = snapshots.get(name);
@@ -93,6 +99,22 @@ async function buildModel(
   } finally {
     await session.close();
   }
+}
+
+/** The table of a model as it is; one that no model made is not overwritten. */
+async function ownTable(
+  lake: Lake,
+  pipeline: PipelineDefinition,
+  model: Model,
+): Promise<Snapshot | undefined> {
+  const table = tableOf(lake, pipeline, model.name);
+  const snapshot = await table.snapshot();
+  if (snapshot === undefined || isModelTable(snapshot)) return snapshot;
+  throw new TerminalError(`${model.name} exists and was not made by a model`, {
+    code: "MODEL_FOREIGN_TABLE",
+    value: table.store.root,
+    next: "Move that table away, or give the model another name.",
+  });
 }
 
 function tableOf(lake: Lake, pipeline: PipelineDefinition, reference: string): DeltaTable {

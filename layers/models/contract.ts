@@ -1,5 +1,4 @@
 /** Where a model's rows meet its contract: columns and types before they are written, nulls before they are seen. */
-import { z } from "zod";
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
@@ -48,13 +47,11 @@ export async function modelError<T>(model: Model, work: () => Promise<T>): Promi
   }
 }
 
-const statsSchema = z.object({ nullCount: z.record(z.string(), z.number()).default({}) });
-
-/** Refuses rows with nulls where the contract allows none. The files' own statistics tell, so nothing is read. */
+/** Refuses rows with nulls where the contract allows none. Writing counted them, so nothing is read. */
 export function checkNulls(model: Model, staged: Staged): void {
   for (const [name, column] of Object.entries(model.contract.columns)) {
     if (column.isNullable) continue;
-    const nulls = staged.files.reduce((sum, file) => sum + (nullCounts(file.stats)[name] ?? 0), 0);
+    const nulls = staged.nulls.get(name) ?? 0;
     if (nulls === 0) continue;
     throw new TerminalError(`model ${model.name} breaks its contract: ${nulls} rows have no ${name}`, {
       code: "CONTRACT_NULL",
@@ -63,8 +60,4 @@ export function checkNulls(model: Model, staged: Staged): void {
       next: `Give it a value in ${model.file}, or say .nullable() in the contract. Nothing was committed.`,
     });
   }
-}
-
-function nullCounts(stats: string | undefined): Readonly<Record<string, number>> {
-  return stats === undefined ? {} : statsSchema.parse(JSON.parse(stats)).nullCount;
 }

@@ -8,6 +8,9 @@ import type { Model } from "./model.ts";
 const DOMAIN = "ingot.model";
 const recordSchema = z.object({ fingerprint: z.string(), inputs: z.record(z.string(), z.string()) });
 
+/** Whether a model made this table. */
+export const isModelTable = (snapshot: Snapshot): boolean => snapshot.domains.has(DOMAIN);
+
 const inputApp = (reference: string) => `ingot.input/${reference}`;
 
 /** Snapshots of the tables that a model reads, by `layer.table`. */

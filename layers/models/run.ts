@@ -39,7 +39,12 @@ export async function commitModel(
   operation: string,
 ): Promise<number> {
   const { model, target, base, inputs } = run;
-  checkNulls(model, staged);
+  try {
+    checkNulls(model, staged);
+  } catch (error) {
+    await target.discard(staged);
+    throw error;
+  }
   const outcome = await target.write({
     operation,
     parameters: { model: model.name },

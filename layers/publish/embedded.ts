@@ -4,10 +4,11 @@
  */
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import { type PublishedVersion, type PublishStatus, type PublishTarget, toJson } from "./target.ts";
-import { parseVersion } from "./version-schema.ts";
+import { MOST_TRIES, parseVersion, readContention } from "./version-schema.ts";
 
 /** Superseded versions that stay for readers who have just listed them. */
 const KEPT = 3;
+const VERSION = /\/\d{15}-\d{15}\.json$/;
 
 export class EmbeddedTarget implements PublishTarget {
   readonly name: string;
@@ -24,7 +25,10 @@ export class EmbeddedTarget implements PublishTarget {
     const path = `${folderOf(version.set)}${version.token}.json`;
     const newest = (await this.versions(version.set)).at(-1);
     if (newest !== undefined && newest > path) return "stale";
-    const created = await this.store.putIfAbsent(path, Buffer.from(toJson(version)));
+    const bytes = Buffer.from(toJson(version));
+    const created = await this.store.putIfAbsent(path, bytes);
+    // The same version again lives on for as long as it was asked to.
+    if (!created && version.expiresAt !== undefined) await this.store.put(path, bytes);
     const all = await this.versions(version.set);
     for (const old of all.slice(0, -KEPT)) await this.store.delete(old);
     if (!created) return "unchanged";
@@ -32,21 +36,22 @@ export class EmbeddedTarget implements PublishTarget {
   }
 
   async read(set: string): Promise<PublishedVersion | undefined> {
-    for (;;) {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
       const newest = (await this.versions(set)).at(-1);
       if (newest === undefined) return undefined;
       const bytes = await this.store.get(newest);
+      if (bytes !== undefined) return parseVersion(Buffer.from(bytes).toString(), newest, this.now());
       // It was superseded and cleaned away between the two calls: there is a newer one.
-      if (bytes === undefined) continue;
-      return parseVersion(Buffer.from(bytes).toString(), newest, this.now());
     }
+    throw readContention(set);
   }
 
   async close(): Promise<void> {}
 
   private async versions(set: string): Promise<string[]> {
     const objects = await this.store.list(folderOf(set));
-    return objects.map((object) => object.path);
+    // Whatever else lies there is none of ours.
+    return objects.map((object) => object.path).filter((path) => VERSION.test(path));
   }
 }
 

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { messageOf, TransientError } from "../../lakehouse/errors.ts";
 import { type PublishedVersion, type PublishStatus, type PublishTarget, toJson } from "./target.ts";
-import { parseVersion } from "./version-schema.ts";
+import { MOST_TRIES, parseVersion, readContention } from "./version-schema.ts";
 
 /** Seconds that a superseded version stays for readers who hold the old pointer. */
 const GRACE = 60;
@@ -15,7 +15,7 @@ const STAGED = 600;
 
 /**
  * KEYS: pointer, staged version, final key, former version's key prefix. ARGV: token, grace, expiry (0: none),
- * channel, message. All keys of a set share a hash tag, so that they live on one node of a cluster.
+ * channel, message. The pointer never expires, or an older version could come back after it. All keys of a set share a hash tag, so that they live on one node of a cluster.
  */
 const MOVE_POINTER = `
 local current = redis.call('GET', KEYS[1])
@@ -23,24 +23,25 @@ if current and current > ARGV[1] then
   redis.call('UNLINK', KEYS[2])
   return 'stale'
 end
+local status = 'published'
 if current == ARGV[1] and redis.call('EXISTS', KEYS[3]) == 1 then
-  redis.call('UNLINK', KEYS[2])
-  return 'unchanged'
+  status = 'unchanged'
 end
 redis.call('RENAME', KEYS[2], KEYS[3])
-local expiry = tonumber(ARGV[3])
-if expiry > 0 then
-  redis.call('EXPIRE', KEYS[3], expiry)
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', expiry)
+if tonumber(ARGV[3]) > 0 then
+  redis.call('EXPIRE', KEYS[3], ARGV[3])
 else
   redis.call('PERSIST', KEYS[3])
-  redis.call('SET', KEYS[1], ARGV[1])
 end
+if status == 'unchanged' then
+  return status
+end
+redis.call('SET', KEYS[1], ARGV[1])
 if current and current ~= ARGV[1] then
   redis.call('EXPIRE', KEYS[4] .. current, ARGV[2])
 end
 redis.call('PUBLISH', ARGV[4], ARGV[5])
-return 'published'`;
+return status`;
 
 export class RedisTarget implements PublishTarget {
   readonly name: string;
@@ -117,14 +118,15 @@ export class RedisTarget implements PublishTarget {
 
   async read(set: string): Promise<PublishedVersion | undefined> {
     const prefix = `ingot:{${set}}:`;
-    for (;;) {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
       const token = await this.redis.get(`${prefix}current`);
       if (token === null) return undefined;
       const json = await this.redis.hget(`${prefix}${token}`, "json");
       if (json !== null) return parseVersion(json, `${this.name}, ${prefix}${token}`, this.now());
-      // Superseded a grace period ago, or evicted: only a pointer that has not moved means that it is gone.
+      // Superseded a grace period ago, or gone: only a pointer that has not moved means that it is gone.
       if ((await this.redis.get(`${prefix}current`)) === token) return undefined;
     }
+    throw readContention(set);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TerminalError } from "../../lakehouse/errors.ts";
+import { TerminalError, TransientError } from "../../lakehouse/errors.ts";
 import type { PublishedVersion } from "./target.ts";
 
 /** What stands in Redis or in the embedded target, parsed at the edge. */
@@ -25,4 +25,15 @@ export function parseVersion(json: string, where: string, now: number): Publishe
   const { expiresAt, ...version } = parsed.data;
   if (expiresAt === undefined) return version;
   return Date.parse(expiresAt) > now ? { ...version, expiresAt } : undefined;
+}
+
+/** Reads of a set whose newest version is gone each time that it is looked at. */
+export const MOST_TRIES = 100;
+
+export function readContention(set: string): TransientError {
+  return new TransientError(`${set} is published faster than it can be read`, {
+    code: "PUBLISHED_CONTENTION",
+    value: set,
+    next: "Read again.",
+  });
 }

@@ -1,6 +1,5 @@
 /** The two measured halves of the load benchmark, each in a process of its own: `copy URL`, `load URL FOLDER`. */
 
-import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import pg from "pg";
@@ -25,7 +24,7 @@ async function rawCopy(): Promise<number> {
 }
 
 async function loadTable(): Promise<number> {
-  const duckdb = await DuckDb.open({ memoryMb: 256, threads: 2, spillFolder: join(folder, "spill") });
+  const duckdb = await DuckDb.open({ memoryMb: 256, threads: 2 });
   const lake = new Lake(new LocalStore(folder), duckdb);
   const reports = await load(
     { lake, connectionString, concurrency: 3, onProgress: ignoreProgress },

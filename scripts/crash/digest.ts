@@ -1,6 +1,4 @@
 /** What a lake holds, as one line a table: row count and a hash that does not depend on the order of rows. */
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { Lake, openStore } from "../../lakehouse/lake.ts";
@@ -16,7 +14,6 @@ export async function digestLake(around: Surroundings, layers: readonly string[]
   const duckdb = await DuckDb.open({
     memoryMb: 512,
     threads: 2,
-    spillFolder: join(tmpdir(), "ingot-crash-spill"),
   });
   try {
     const lake = new Lake(openStore(around.lake), duckdb);

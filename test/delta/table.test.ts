@@ -69,6 +69,12 @@ describe.each(Object.entries(stores))("a table on a %s store", (_name, makeStore
       11n,
       12n,
     ]);
+    // The hint is no more than one: without the checkpoint it names, the log is read from its start.
+    const whole = new DeltaTable(makeStore(), duckdb, { checkpointInterval: 2 });
+    for (let i = 0; i < 4; i++) await writeRows(duckdb, whole, `SELECT ${i} AS id, 'x' AS name, 1 AS price`);
+    await whole.store.delete(`_delta_log/${String(2).padStart(20, "0")}.checkpoint.parquet`);
+    expect(await readRows(duckdb, new DeltaTable(whole.store, duckdb))).toHaveLength(4);
+
     const gap = new DeltaTable(store, duckdb).snapshot(3);
     await expect(gap).rejects.toMatchObject({ code: "DELTA_NO_SUCH_VERSION" });
   });

@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import type { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { load, sync } from "../../layers/bronze/ingest.ts";
@@ -12,6 +13,7 @@ import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { writeRows } from "../support/rows.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
@@ -97,7 +99,6 @@ it("keeps silver and gold equal to the source and to a rebuild, whatever changes
         }
         // The same models over the same bronze, made from nothing.
         const rebuilt = newLake(folder.path, duckdb);
-        const { cp } = await import("node:fs/promises");
         await cp(`${lake.store.root}/p/bronze`, `${rebuilt.store.root}/p/bronze`, { recursive: true });
         await buildAll(rebuilt, definition);
         for (const path of ["p/silver/items", "p/gold/kinds"] as const) {
@@ -145,6 +146,8 @@ it.each([
     "SELECT a.id, a.kind, b.n FROM bronze.items a JOIN bronze.other b USING (id)",
     "MODEL_UNKNOWN_TABLE",
   ],
+  ["keys that its table does not have", "SELECT id + 100 AS id, kind, n FROM bronze.items", "MODEL_MERGE"],
+  ["a key more than once", "SELECT id, kind, n FROM bronze.items, range(2)", "MODEL_MERGE"],
   ["itself", "SELECT id, kind, n FROM silver.items", "MODEL_CYCLE"],
 ])("refuses a model with %s and leaves its table as it was", async (_name, sql, code) => {
   const definition = await pipeline();
@@ -158,4 +161,41 @@ it.each([
   await database.query("INSERT INTO items VALUES (77, 'a', 1) ON CONFLICT DO NOTHING");
   await expect(buildAll(lake, definition)).rejects.toMatchObject({ code });
   expect((await lake.table("p/silver/items").existingSnapshot()).version).toBe(0);
+  const left = await readdir(`${lake.store.root}/p/silver/items`);
+  expect(left.filter((file) => file.endsWith(".parquet"))).toHaveLength(1);
+});
+
+it("finds the newest row of each key in bronze that was compacted to one file", async () => {
+  const definition = await pipeline();
+  await database.query(
+    "CREATE TABLE IF NOT EXISTS items (id bigint PRIMARY KEY, kind text NOT NULL, n integer)",
+  );
+  await database.query("TRUNCATE items");
+  await database.query("INSERT INTO items VALUES (1, 'a', 1), (2, 'b', 2)");
+  const lake = newLake(folder.path, duckdb);
+  const context = ingestContext(lake, database.url);
+  await load(context, definition);
+  await database.query("UPDATE items SET kind = 'c' WHERE id = 1; DELETE FROM items WHERE id = 2");
+  await sync(context, definition);
+  const bronze = lake.table("p/bronze/items");
+  const base = await bronze.existingSnapshot();
+  const session = await duckdb.session();
+  const all = await scanSql(bronze.store, scannable(base));
+  const staged = await bronze.stage(session, all, base.schema);
+  await session.close();
+  const removes = [...base.files.values()];
+  await bronze.write({ operation: "OPTIMIZE", base, schema: base.schema, staged, removes, reads: "table" });
+  await buildAll(lake, definition);
+  expect(await queryTable(lake, "p/silver/items", "FROM t")).toEqual([{ id: 1n, kind: "C", n: 1 }]);
+});
+
+it("does not overwrite a table that no model made", async () => {
+  const definition = await pipeline();
+  await database.query(
+    "CREATE TABLE IF NOT EXISTS items (id bigint PRIMARY KEY, kind text NOT NULL, n integer)",
+  );
+  const lake = newLake(folder.path, duckdb);
+  await load(ingestContext(lake, database.url), definition);
+  await writeRows(duckdb, lake.table("p/silver/items"), "SELECT 1 AS id, 'x' AS name, 1 AS price");
+  await expect(buildAll(lake, definition)).rejects.toMatchObject({ code: "MODEL_FOREIGN_TABLE" });
 });

@@ -74,6 +74,19 @@ function suite(makeTarget: () => Promise<PublishTarget>): void {
       expect((await target.read(set))?.version).toBe(60);
     }));
 
+  it("gives a version that is published again its time again, and keeps older ones out", () =>
+    withTarget(async (target, set) => {
+      const until = (ms: number) => ({
+        ...versionOf(set, 5),
+        expiresAt: new Date(Date.now() + ms).toISOString(),
+      });
+      await target.publish(until(-1000));
+      expect(await target.read(set)).toBeUndefined();
+      expect(await target.publish(versionOf(set, 4))).toBe("stale");
+      await target.publish(until(60_000));
+      expect((await target.read(set))?.version).toBe(5);
+    }));
+
   it("counts an expired version as absent", () =>
     withTarget(async (target, set) => {
       const expired = { ...versionOf(set, 1), expiresAt: new Date(Date.now() - 1000).toISOString() };

@@ -1,5 +1,3 @@
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll } from "vitest";
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 
@@ -8,7 +6,6 @@ export async function useDuckDb(): Promise<DuckDb> {
   const duckdb = await DuckDb.open({
     memoryMb: 512,
     threads: 2,
-    spillFolder: join(tmpdir(), `ingot-spill-${process.pid}`),
   });
   afterAll(() => duckdb.close());
   return duckdb;

@@ -13,6 +13,10 @@ export interface TableDescription {
   /** Empty for an append-only table without key. */
   readonly key: readonly string[];
   readonly cursor: string | undefined;
+  /** Whether the cursor may be null. */
+  readonly cursorMayBeNull: boolean;
+  /** Ids of the table itself and of all partitions and children whose rows it shows. */
+  readonly relations: readonly string[];
   /** Postgres' own estimate; undefined where the table was never analysed. */
   readonly estimatedRows: number | undefined;
 }
@@ -23,8 +27,9 @@ const tableRow = z.object({
   rows: z.number(),
   readable: z.boolean(),
   key: z.array(z.string()).nullable(),
+  relations: z.array(z.string()),
 });
-const columnRow = z.object({ name: z.string(), type: z.string(), typmod: z.number(), category: z.string() });
+const columnRow = z.object({ name: z.string(), type: z.string(), typmod: z.number(), required: z.boolean() });
 
 const TABLE_SQL = `
   SELECT c.oid::int8::float8 AS oid, c.relkind::text AS kind, c.reltuples::float8 AS rows,
@@ -33,7 +38,10 @@ const TABLE_SQL = `
             FROM pg_index i
             CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-           WHERE i.indrelid = c.oid AND i.indisprimary) AS key
+           WHERE i.indrelid = c.oid AND i.indisprimary) AS key,
+         (WITH RECURSIVE family(oid) AS (
+            SELECT c.oid UNION SELECT h.inhrelid FROM pg_inherits h JOIN family ON h.inhparent = family.oid)
+          SELECT array_agg(family.oid::text ORDER BY family.oid) FROM family) AS relations
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE n.nspname = $1 AND c.relname = $2`;
 
@@ -41,7 +49,7 @@ const TABLE_SQL = `
 const COLUMNS_SQL = `
   SELECT a.attname::text AS name, coalesce(b.typname, t.typname)::text AS type,
          CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS typmod,
-         coalesce(b.typcategory, t.typcategory)::text AS category
+         a.attnotnull AS required
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
@@ -76,12 +84,15 @@ export async function describeTable(
   }
   const columns = z.array(columnRow).parse((await client.query(COLUMNS_SQL, [table.oid])).rows);
   checkNames(qualified, columns);
+  const cursor = cursorOf(qualified, wanted, columns);
   return {
     schema,
     name,
     columns: columns.map(toMapping),
     key: keyOf(qualified, wanted, table.key, columns),
-    cursor: cursorOf(qualified, wanted, columns),
+    cursor,
+    cursorMayBeNull: columns.some((column) => column.name === cursor && !column.required),
+    relations: table.relations,
     estimatedRows: table.rows < 0 ? undefined : table.rows,
   };
 }
@@ -101,6 +112,16 @@ function checkNames(qualified: string, columns: readonly ColumnRow[]): void {
       code: "POSTGRES_RESERVED_COLUMN",
       value: reserved.name,
       allowed: "names that do not begin with _ingot_",
+    });
+  }
+  const lower = columns.map(({ name }) => name.toLowerCase());
+  const twice = columns.find(({ name }, i) => lower.indexOf(name.toLowerCase()) !== i);
+  if (twice) {
+    throw new TerminalError(`${qualified} has two columns whose names differ only in case`, {
+      code: "POSTGRES_AMBIGUOUS_COLUMN",
+      value: twice.name,
+      allowed: "names that differ in more than case, as Delta asks",
+      next: "Rename one of them at the source.",
     });
   }
 }

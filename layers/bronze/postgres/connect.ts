@@ -9,7 +9,10 @@ import {
   TransientError,
 } from "../../../lakehouse/errors.ts";
 
-/** Opens a connection whose session prints values the one way that the bulk path expects. */
+/**
+ * Opens a connection whose session prints values the one way that the bulk path expects. With `row_security` off,
+ * Postgres raises an error where a policy would hide rows; hidden rows would look like deleted ones.
+ */
 export async function connect(connectionString: string): Promise<pg.Client> {
   let client: pg.Client;
   try {
@@ -32,7 +35,7 @@ export async function connect(connectionString: string): Promise<pg.Client> {
   try {
     await client.connect();
     await client.query(
-      "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+      "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET row_security = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
     );
     return client;
   } catch (error) {

@@ -3,7 +3,7 @@
  * buffers from a socket to a pipe, and the pipe's fullness holds back the socket.
  */
 import { execFile } from "node:child_process";
-import { constants, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -90,13 +90,21 @@ function isAlive(pid: number): boolean {
 }
 
 /** Opens the writing end once there is a reader; a FIFO without one refuses a writer that will not wait. */
+/** A reader that waits for a writer would hold its thread for ever: it is shown the end of the file. */
+function releaseReader(fifo: string): void {
+  closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
+}
+
 async function openWriter(fifo: string, readerEnded: () => boolean): Promise<Socket | undefined> {
   while (!readerEnded()) {
     try {
       const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
       return new Socket({ fd, readable: false, writable: true });
     } catch (error) {
-      if (codeOf(error) !== "ENXIO") throw error;
+      if (codeOf(error) !== "ENXIO") {
+        releaseReader(fifo);
+        throw error;
+      }
       await delay(1);
     }
   }

@@ -6,8 +6,8 @@ import { connect, disconnect } from "./connect.ts";
 
 /** A moment of the source database. */
 export interface SourceMoment {
-  /** Identifies the cluster: positions mean nothing on another one. */
-  readonly systemId: string;
+  /** Cluster, timeline and database: positions mean nothing on another one. */
+  readonly source: string;
   /** `pg_snapshot` as text: xmin:xmax:xip_list, 64-bit transaction ids. */
   readonly snapshot: string;
   /** Oldest transaction that was still running: all before it are visible or aborted. */
@@ -16,17 +16,20 @@ export interface SourceMoment {
   readonly xmax: bigint;
   /** WAL position in bytes, as an integer. */
   readonly lsn: number;
-  /** The server's clock, microseconds since the epoch as text. */
+  /** The server's clock, as text. */
   readonly at: string;
+  /** When the oldest transaction began that was open then, as far as this user can see; at most `at`. */
+  readonly oldest: string;
 }
 
 const momentSchema = z.object({
-  systemId: z.string(),
+  source: z.string(),
   snapshot: z.string(),
   xmin: z.string().transform(BigInt),
   xmax: z.string().transform(BigInt),
   lsn: z.coerce.number().int(),
   at: z.string(),
+  oldest: z.string(),
 });
 
 /** An exported snapshot; it lives until `end`. */
@@ -39,13 +42,18 @@ export interface SharedSnapshot {
 
 // The LSN is read after the snapshot was taken, so it never lies before what the snapshot shows.
 const MOMENT_SQL = `
-  SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemId",
+  SELECT format('cluster %s, timeline %s, database %s',
+           (SELECT system_identifier FROM pg_control_system()),
+           CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id::text FROM pg_control_checkpoint())
+                ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END,
+           (SELECT oid FROM pg_database WHERE datname = current_database())) AS source,
          pg_current_snapshot()::text AS snapshot,
          pg_snapshot_xmin(pg_current_snapshot())::text AS xmin,
          pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
          ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)
            - '0/0'::pg_lsn)::text AS lsn,
-         now()::text AS at`;
+         now()::text AS at,
+         least(now(), (SELECT min(xact_start) FROM pg_stat_activity), (SELECT min(prepared) FROM pg_prepared_xacts))::text AS oldest`;
 
 /** Takes a snapshot and keeps it open for other connections. */
 export async function shareSnapshot(connectionString: string): Promise<SharedSnapshot> {

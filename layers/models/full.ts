@@ -1,7 +1,7 @@
 /** Models that are recomputed whole: their rows replace the former ones in one commit. */
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
-import { checkColumns, contractSchema, modelError } from "../models/contract.ts";
-import { commitModel, type ModelResult, type ModelRun } from "../models/run.ts";
+import { checkColumns, contractSchema, modelError } from "./contract.ts";
+import { commitModel, type ModelResult, type ModelRun } from "./run.ts";
 
 /** Runs the SQL over the inputs' snapshots and overwrites the table. */
 export async function runFull(run: ModelRun): Promise<ModelResult> {
