@@ -79,6 +79,9 @@ export class DuckDb {
   }
 }
 
+/** Table functions that a SELECT may name although they write files or change the instance. */
+const SIDE_EFFECTS = /\b(enable_logging|disable_logging|truncate_duckdb_logs|checkpoint|force_checkpoint)"?\s*\(/i;
+
 /** A connection; its statements run one after the other. Close it, or its catalog stays in memory. */
 export class Session {
   private readonly connection: DuckDBConnection;
@@ -130,7 +133,7 @@ export class Session {
   /** Whether this is one statement that only reads. Text that does not even parse throws. */
   async onlyReads(sql: string): Promise<boolean> {
     const statements = await guarded(sql, () => this.connection.extractStatements(sql));
-    if (statements.count !== 1) return false;
+    if (statements.count !== 1 || SIDE_EFFECTS.test(sql)) return false;
     const prepared = await guarded(sql, () => statements.prepare(0));
     const type = prepared.statementType;
     prepared.destroySync();

@@ -58,6 +58,8 @@ export class RedisTarget implements PublishTarget {
   static async connect(url: string, now: () => number = Date.now): Promise<RedisTarget> {
     const redis = new Redis(url, {
       lazyConnect: true,
+      // It asks INFO, which a user of few rights may not.
+      enableReadyCheck: false,
       connectTimeout: 5000,
       maxRetriesPerRequest: 2,
       retryStrategy: (attempt) => (attempt > 2 ? null : 100 * attempt),

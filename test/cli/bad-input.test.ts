@@ -97,6 +97,19 @@ it.each([
   ["a wrong number", ["simulate", "mine", "--rate", "many"], "many", "whole number"],
   ["a writing statement", ["sql", "CREATE TABLE x AS SELECT 1"], "only reading statements", "SELECT"],
   [
+    "an explained writing statement",
+    ["sql", "EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1"],
+    "only reading statements",
+    "SELECT",
+  ],
+  ["two statements", ["sql", "SELECT 1; DROP VIEW x"], "only reading statements", "SELECT"],
+  [
+    "logging to a file",
+    ["sql", "SELECT * FROM enable_logging('QueryLog', storage = 'file', storage_config = {'path': 'x'})"],
+    "only reading statements",
+    "SELECT",
+  ],
+  [
     "a file outside of the lake",
     ["sql", "SELECT * FROM read_text('/etc/hostname')"],
     "/etc/hostname",
