@@ -5,7 +5,7 @@ process.env.UV_THREADPOOL_SIZE ??= "16";
 import("../dist/jobs/main.js").then(
   (main) => main.run(process.argv),
   (error) => {
-    process.stderr.write(`${error && error.stack ? error.stack : error}\n`);
+    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
     process.exitCode = 1;
   },
 );

@@ -25,55 +25,84 @@ export interface LogSegment {
 
 const lastCheckpointSchema = z.looseObject({ version: z.number().int() });
 
+/** A folder is not listed in one instant: a commit may be missed whose successor is seen. Looked at again, it is there. */
+const LISTINGS = 3;
+
 /**
  * Finds the segment for `version`, or for the newest version. Undefined where there is no table.
  * `_last_checkpoint` only spares listing; when it is absent, stale or damaged the log is listed from the start.
  */
 export async function findSegment(store: ObjectStore, version?: number): Promise<LogSegment | undefined> {
   const hint = await readHint(store);
-  const start = hint !== undefined && (version === undefined || hint <= version) ? hint : 0;
-  const segment = await listSegment(store, start, version);
-  return segment === undefined && start > 0 ? listSegment(store, 0, version) : segment;
+  let start = hint !== undefined && (version === undefined || hint <= version) ? hint : 0;
+  for (let tries = 1; ; tries++) {
+    const listing = await listLog(store, start, version ?? Number.POSITIVE_INFINITY);
+    const { checkpoint, commits } = listing;
+    if (start > 0 && checkpoint === undefined) {
+      // The hint named a checkpoint that is not there.
+      start = 0;
+      continue;
+    }
+    const gap = commits.findIndex((found, i) => found !== (checkpoint ?? -1) + 1 + i);
+    if (gap >= 0 && tries < LISTINGS) continue;
+    if (gap >= 0) throw gapError(store, listing, gap);
+    const newest = commits.at(-1) ?? checkpoint;
+    if (version !== undefined && newest !== version && (await allVersions(store)).length > 0) {
+      throw await noSuchVersion(store, version);
+    }
+    return newest === undefined
+      ? undefined
+      : { version: newest, commits, ...(checkpoint === undefined ? {} : { checkpoint }) };
+  }
 }
 
-async function listSegment(
-  store: ObjectStore,
-  start: number,
-  version?: number,
-): Promise<LogSegment | undefined> {
+interface Listing {
+  /** Newest classic checkpoint. */
+  readonly checkpoint: number | undefined;
+  /** Whether there are checkpoints of kinds that are not read. */
+  readonly hasOther: boolean;
+  /** Commits after the checkpoint, ascending. */
+  readonly commits: readonly number[];
+}
+
+async function listLog(store: ObjectStore, start: number, end: number): Promise<Listing> {
   const commits: number[] = [];
   let checkpoint: number | undefined;
-  let otherCheckpoint: number | undefined;
+  let hasOther = false;
   for (const { path } of await store.list(LOG_FOLDER, `${LOG_FOLDER}${padded(start)}`)) {
-    const commit = COMMIT.exec(path);
-    if (commit && Number(commit[1]) <= (version ?? Infinity)) commits.push(Number(commit[1]));
-    const found = CHECKPOINT.exec(path);
-    if (found && Number(found[1]) <= (version ?? Infinity)) checkpoint = Number(found[1]);
-    else if (OTHER_CHECKPOINT.test(path)) otherCheckpoint = Number(OTHER_CHECKPOINT.exec(path)?.[1]);
+    const version = Number(/\/(\d{20})\./.exec(path)?.[1] ?? Number.NaN);
+    if (!(version <= end)) continue;
+    if (COMMIT.test(path)) commits.push(version);
+    else if (CHECKPOINT.test(path)) checkpoint = version;
+    else if (OTHER_CHECKPOINT.test(path)) hasOther = true;
   }
-  // The hint named a checkpoint that is not there: the whole log has to be listed.
-  if (start > 0 && checkpoint === undefined) return undefined;
-  const base = checkpoint ?? -1;
-  const after = commits.filter((v) => v > base);
-  const newest = after.at(-1) ?? checkpoint;
-  if (newest === undefined) {
-    if (version !== undefined && start === 0 && (await allVersions(store)).length > 0)
-      throw await noSuchVersion(store, version);
-    return undefined;
-  }
-  after.forEach((found, i) => {
-    const expected = base + 1 + i;
-    if (found === expected) return;
-    const unsupported = otherCheckpoint !== undefined && checkpoint === undefined;
-    throw new TerminalError(
-      unsupported
-        ? `${store.root} starts from a multipart or V2 checkpoint, which cannot be read yet`
-        : `the log of ${store.root} has a gap: version ${expected} is missing before ${found}`,
-      { code: unsupported ? "DELTA_UNSUPPORTED_CHECKPOINT" : "DELTA_LOG_GAP", value: expected },
+  return { checkpoint, hasOther, commits: commits.filter((version) => version > (checkpoint ?? -1)) };
+}
+
+function gapError(
+  store: ObjectStore,
+  { checkpoint, hasOther, commits }: Listing,
+  gap: number,
+): TerminalError {
+  const expected = (checkpoint ?? -1) + 1 + gap;
+  if (hasOther) {
+    return new TerminalError(
+      `${store.root} starts from a multipart or V2 checkpoint, which cannot be read yet`,
+      {
+        code: "DELTA_UNSUPPORTED_CHECKPOINT",
+        value: expected,
+        allowed: "classic checkpoints of one file",
+      },
     );
-  });
-  if (version !== undefined && newest !== version) throw await noSuchVersion(store, version);
-  return { version: newest, commits: after, ...(checkpoint === undefined ? {} : { checkpoint }) };
+  }
+  return new TerminalError(
+    `the log of ${store.root} has a gap: version ${expected} is missing before ${commits[gap]}`,
+    {
+      code: "DELTA_LOG_GAP",
+      value: expected,
+      next: "Restore the missing file of the _delta_log folder.",
+    },
+  );
 }
 
 async function readHint(store: ObjectStore): Promise<number | undefined> {

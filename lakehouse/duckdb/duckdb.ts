@@ -80,7 +80,8 @@ export class DuckDb {
 }
 
 /** Table functions that a SELECT may name although they write files or change the instance. */
-const SIDE_EFFECTS = /\b(enable_logging|disable_logging|truncate_duckdb_logs|checkpoint|force_checkpoint)"?\s*\(/i;
+const SIDE_EFFECTS =
+  /\b(enable_logging|disable_logging|truncate_duckdb_logs|checkpoint|force_checkpoint)"?\s*\(/i;
 
 /** A connection; its statements run one after the other. Close it, or its catalog stays in memory. */
 export class Session {
