@@ -20,7 +20,8 @@ const metadataSchema = z.looseObject({
   name: z.string().optional(),
   description: z.string().optional(),
   format: z.looseObject({ provider: z.string() }),
-  schemaString: z.string(),
+  /** JSON text; a table that was never given columns may have none. */
+  schemaString: z.string().default('{"type":"struct","fields":[]}'),
   partitionColumns: z.array(z.string()),
   configuration: z.record(z.string(), z.string()).default({}),
   /** Milliseconds since the epoch. */

@@ -38,7 +38,7 @@ export async function scanSql(store: ObjectStore, table: Scannable, fileColumn?:
   const extra = fileColumn === undefined ? [] : [`NULL::VARCHAR AS ${identifier(fileColumn)}`];
   if (files.length === 0) {
     const nulls = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
-    return `SELECT ${[...nulls, ...extra].join(", ")} WHERE false`;
+    return `SELECT ${[...nulls, ...extra].join(", ") || "NULL"} WHERE false`;
   }
   const addresses = await fileAddresses(store, table);
   const needsFile = partitioned.size > 0 || fileColumn !== undefined;
@@ -48,10 +48,12 @@ export async function scanSql(store: ObjectStore, table: Scannable, fileColumn?:
       : `_data.${identifier(f.name)}::${duckdbType(f.type)} AS ${identifier(f.name)}`,
   );
   if (fileColumn !== undefined) columns.push(`_values._path AS ${identifier(fileColumn)}`);
-  const source = readParquet(
-    addresses,
-    `, union_by_name = true${needsFile ? ", filename = '_ingot_file'" : ""}`,
-  );
+  // A file may lack columns that the table was given later: the empty first part has them all, as NULL.
+  const absent = schema.fields
+    .filter((f) => !partitioned.has(f.name))
+    .map((f) => `NULL AS ${identifier(f.name)}`);
+  const options = `, union_by_name = true${needsFile ? ", filename = '_ingot_file'" : ""}`;
+  const source = `(SELECT ${absent.join(", ") || "NULL"} WHERE false UNION ALL BY NAME SELECT * FROM ${readParquet(addresses, options)})`;
   const from = needsFile
     ? `${source} AS _data JOIN (${valuesSql(table, addresses)}) AS _values ON _data._ingot_file = _values._address`
     : `${source} AS _data`;
