@@ -17,8 +17,8 @@ import { syncCommand } from "./commands/sync.ts";
 import { tableCommand } from "./commands/table.ts";
 import { printError } from "./terminal/print-error.ts";
 
-/** The program with all of its commands. */
-function program(): Command {
+/** The program with all of its commands; what it would write to stderr itself goes to `complain`. */
+function program(complain: (text: string) => void): Command {
   const ingot = new Command("ingot")
     .description("A lakehouse in one process: Postgres in, Delta tables in the middle, metrics out.")
     .version("0.1.0")
@@ -26,7 +26,6 @@ function program(): Command {
     .option("--json", "print results, and errors, as JSON")
     .option("--quiet", "show no progress")
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText(
       "after",
       "\nStart with `ingot demo`, or `ingot doctor` with your own database in DATABASE_URL.",
@@ -50,7 +49,7 @@ function program(): Command {
   }
   // Errors are thrown, so that they are printed in one way, and the exit code is set in one place.
   for (const command of [ingot, ...ingot.commands, ...ingot.commands.flatMap((c) => c.commands)]) {
-    command.exitOverride().configureOutput({ writeErr: () => {} });
+    command.exitOverride().configureOutput({ writeErr: complain }).configureHelp({ showGlobalOptions: true });
   }
   return ingot;
 }
@@ -58,8 +57,12 @@ function program(): Command {
 /** Runs the command line. Exit codes: 0 done, 1 failed, 2 called wrongly. */
 export async function run(argv: readonly string[]): Promise<void> {
   installSignalHandlers();
+  let complaint = "";
   try {
-    await program().parseAsync([...argv]);
+    const ingot = program((text) => {
+      complaint += text;
+    });
+    await ingot.parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
     if (interruption.signal.aborted) {
@@ -70,7 +73,9 @@ export async function run(argv: readonly string[]): Promise<void> {
     const json = argv.includes("--json");
     if (error instanceof CommanderError) {
       process.exitCode = 2;
-      printError(usageError(error), { json });
+      // Without a command its help is what it complains with.
+      if (error.code === "commander.help" && !json) process.stderr.write(complaint);
+      else printError(usageError(error), { json });
     } else {
       process.exitCode = 1;
       printError(error, { json });
@@ -79,7 +84,6 @@ export async function run(argv: readonly string[]): Promise<void> {
 }
 
 function usageError(error: CommanderError): TerminalError {
-  // Without a command commander prints its help as an error; that is what was asked for.
   const message = error.message.replace(/^error: /, "");
   return new TerminalError(message === "(outputHelp)" ? "say which command" : message, {
     code: "USAGE",
