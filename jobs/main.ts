@@ -1,6 +1,6 @@
 /** The command `ingot`. One file a command; here is only what they share. */
 import { Command, CommanderError } from "commander";
-import { TerminalError } from "../lakehouse/errors.ts";
+import { codeOf, TerminalError } from "../lakehouse/errors.ts";
 import { installSignalHandlers, interruption } from "./cleanup.ts";
 import { bootstrapCommand } from "./commands/bootstrap.ts";
 import { buildCommand } from "./commands/build.ts";
@@ -57,6 +57,10 @@ function program(complain: (text: string) => void): Command {
 /** Runs the command line. Exit codes: 0 done, 1 failed, 2 called wrongly. */
 export async function run(argv: readonly string[]): Promise<void> {
   installSignalHandlers();
+  // A reader that has seen enough, as `head` has, is no failure.
+  process.stdout.on("error", (error) => {
+    if (codeOf(error) !== "EPIPE") throw error;
+  });
   let complaint = "";
   try {
     const ingot = program((text) => {
