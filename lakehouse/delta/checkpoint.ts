@@ -2,12 +2,12 @@
  * Classic checkpoints: the whole state of one version as a Parquet file (PROTOCOL.md, "Checkpoints"). DuckDB does
  * the Parquet, through JSON on both sides. A checkpoint is always made from a whole snapshot.
  */
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DuckDb, readParquet } from "../duckdb/duckdb.ts";
 import { identifier, literal } from "../duckdb/quote.ts";
 import { TerminalError } from "../errors.ts";
+import { makeScratch } from "../scratch.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { type Action, CHECKPOINT_KINDS, parseAction } from "./actions.ts";
 import { checkpointPath, LAST_CHECKPOINT } from "./log.ts";
@@ -110,7 +110,7 @@ async function fetchTo(store: ObjectStore, path: string, file: string): Promise<
 }
 
 async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "ingot-checkpoint-"));
+  const folder = await makeScratch();
   try {
     return await work(folder);
   } finally {

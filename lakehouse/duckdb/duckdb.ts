@@ -1,10 +1,8 @@
 /** DuckDB as Ingot uses it. This folder alone imports the binding; others see SQL in and plain values out. */
 import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, StatementType } from "@duckdb/node-api";
 import { messageOf, TerminalError } from "../errors.ts";
+import { makeScratch } from "../scratch.ts";
 import { identifier, literal } from "./quote.ts";
 import { toPlain } from "./values.ts";
 
@@ -40,7 +38,7 @@ export class DuckDb {
 
   static async open(settings: DuckDbSettings): Promise<DuckDb> {
     // What is spilled is data: nobody else may read it.
-    const spillFolder = await mkdtemp(join(tmpdir(), "ingot-spill-"));
+    const spillFolder = await makeScratch();
     const instance = await DuckDBInstance.create(":memory:", {
       threads: String(settings.threads),
       memory_limit: `${settings.memoryMb}MB`,

@@ -8,6 +8,7 @@ import { checkPath, type ObjectStore, type StoredObject } from "./store.ts";
 const TEMPORARY = ".tmp-";
 /** Parquet files on their way in; the underscore hides them from other readers of the table. */
 const STAGING = "_staging";
+const ABANDONED_MS = 24 * 3600 * 1000;
 
 const NOT_WRITABLE = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOSPC", "EDQUOT", "EISDIR", "ENOENT"]);
 
@@ -97,6 +98,7 @@ export class LocalStore implements ObjectStore {
     return this.writing(async () => {
       const folder = join(this.root, STAGING, randomUUID());
       await makeFolder(folder, false);
+      await sweepStaging(dirname(folder));
       return folder;
     });
   }
@@ -157,6 +159,16 @@ export class LocalStore implements ObjectStore {
         const about = await absentAsUndefined(stat(join(this.root, path)));
         if (about) found.push({ path, size: about.size, modifiedAt: about.mtimeMs });
       }
+    }
+  }
+}
+
+/** Removes what killed writers left, once nobody can be writing it any more: files appear in it all the while. */
+async function sweepStaging(staging: string): Promise<void> {
+  for (const name of await readdir(staging)) {
+    const about = await absentAsUndefined(stat(join(staging, name)));
+    if (about && about.mtimeMs < Date.now() - ABANDONED_MS) {
+      await rm(join(staging, name), { recursive: true, force: true });
     }
   }
 }

@@ -4,9 +4,8 @@
  */
 import { execFile } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -14,6 +13,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import type pg from "pg";
 import { codeOf, messageOf, TransientError } from "../../../lakehouse/errors.ts";
+import { makeScratch } from "../../../lakehouse/scratch.ts";
 import { CopyOut } from "./copy-out.ts";
 
 export interface CopyResult<T> {
@@ -34,8 +34,7 @@ export async function copyThroughFifo<T>(
   consume: (fifo: string) => Promise<T>,
   onArrival: (bytes: number, rows: number) => void = () => {},
 ): Promise<CopyResult<T>> {
-  await sweep();
-  const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const folder = await makeScratch();
   const fifo = join(folder, "rows.csv");
   try {
     await promisify(execFile)("mkfifo", ["-m", "600", fifo]);
@@ -66,26 +65,6 @@ export async function copyThroughFifo<T>(
     return { result: read.value, rows: source.rowCount, bytes };
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-const PREFIX = "ingot-copy-";
-
-/** Removes FIFOs whose process was killed before it could. */
-async function sweep(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split("-")[0]) : 0;
-    if (pid > 0 && !isAlive(pid)) await rm(join(tmpdir(), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as somebody else.
-    return codeOf(error) !== "ESRCH";
   }
 }
 
