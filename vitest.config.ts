@@ -6,6 +6,7 @@ const report = process.env.INGOT_TEST_REPORT;
 export default defineConfig({
   resolve: { alias: { ingot: new URL("./index.ts", import.meta.url).pathname } },
   test: {
+    setupFiles: ["test/support/property-seed.ts"],
     include: ["test/**/*.test.ts", "pipelines/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,

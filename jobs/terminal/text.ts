@@ -4,9 +4,17 @@ import stringWidth from "string-width";
 const ELLIPSIS = "…";
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
+/**
+ * Characters that form one grapheme with whatever follows them (Unicode, Grapheme_Cluster_Break=Prepend; those of
+ * category Cf aside): before a border they would take it in, and no two programs agree on the width of the pair.
+ */
+const PREPENDING =
+  "\\u0d4e\\u{111c2}\\u{111c3}\\u{113d1}\\u{1193f}\\u{11941}\\u{11a3a}\\u{11a84}-\\u{11a89}\\u{11d46}\\u{11f02}";
+
 /** Joiners are what emoji and several scripts are built with; all other invisible characters are shown as codes. */
-const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const INVISIBLE_IN_LINES = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const CODED = `\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}${PREPENDING}`;
+const INVISIBLE = new RegExp(`(?![\\u200c\\u200d])[${CODED}]`, "gu");
+const INVISIBLE_IN_LINES = new RegExp(`(?![\\n\\t\\u200c\\u200d])[${CODED}]`, "gu");
 const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** One line without control characters: data must not move the cursor, recolour or retitle a terminal. */

@@ -75,6 +75,7 @@ describe("table", () => {
         "e\u0301a\u0300",
         "🇨🇭🇨",
         "\ud800",
+        "\u{11a84}",
         "a\tb\nc",
       ),
       fc.bigInt(),
