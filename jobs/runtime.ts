@@ -64,7 +64,7 @@ export async function withRuntime<T>(
       config,
       folder,
       lakeRoot,
-      lake: new Lake(openStore(lakeRoot), duckdb),
+      lake: new Lake(openStore(lakeRoot, config.s3), duckdb),
       onProgress: (event) => progress.onProgress(event),
       database: databaseOnce,
       target: targetOnce,
@@ -160,7 +160,7 @@ async function openTarget(
 ): Promise<PublishTarget> {
   const target = config.redis
     ? await RedisTarget.connect(config.redis)
-    : new EmbeddedTarget(openStore(lakeRoot));
+    : new EmbeddedTarget(openStore(lakeRoot, config.s3));
   close(() => target.close());
   return target;
 }

@@ -1,10 +1,12 @@
 /** A lake: a root under which every table has its place, and the engine that reads and writes them. */
 
+import { s3FromEnvironment } from "./config/settings.ts";
 import { LOG_FOLDER } from "./delta/log.ts";
 import { DeltaTable, type TableOptions } from "./delta/table.ts";
 import type { DuckDb } from "./duckdb/duckdb.ts";
 import { TerminalError } from "./errors.ts";
 import { LocalStore } from "./store/local.ts";
+import { type S3Options, S3Store } from "./store/s3.ts";
 import type { ObjectStore } from "./store/store.ts";
 
 /** `pipeline/layer/table`: the address of a table inside a lake. */
@@ -43,15 +45,18 @@ export class Lake {
 /** Whether this names a place by scheme, as `s3://bucket/prefix` does, and not a folder. */
 export const isAddress = (place: string): boolean => /^[a-z0-9+.-]+:\/\//i.test(place);
 
-/** The store for a lake's address: a folder for now. */
-export function openStore(address: string): ObjectStore {
-  if (isAddress(address)) {
-    throw new TerminalError("this lake's kind of storage is not supported yet", {
-      code: "LAKE_UNSUPPORTED",
-      value: address,
-      allowed: "a folder, for example ./lake",
-      next: "Set `lake` in ingot.config.ts, or INGOT_LAKE, to a folder.",
-    });
-  }
-  return new LocalStore(address);
+/**
+ * The store for a lake's address: a folder, or `s3://bucket/prefix`. Where S3 is comes from `s3`, else from the
+ * variables of the environment that set it. Opens no connection. Throws `LAKE_UNSUPPORTED`, `LAKE_INVALID`,
+ * `CONFIG_INVALID`.
+ */
+export function openStore(address: string, s3?: S3Options): ObjectStore {
+  if (!isAddress(address)) return new LocalStore(address);
+  if (address.startsWith("s3://")) return new S3Store(address, s3 ?? s3FromEnvironment(process.env));
+  throw new TerminalError("this lake's kind of storage is not supported", {
+    code: "LAKE_UNSUPPORTED",
+    value: address,
+    allowed: "a folder, for example ./lake, or s3://bucket/prefix",
+    next: "Set `lake` in ingot.config.ts, or INGOT_LAKE, to a folder or to s3://bucket/prefix.",
+  });
 }

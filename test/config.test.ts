@@ -42,6 +42,30 @@ it("lets the environment override the file, and an empty variable not", () => {
   });
 });
 
+it("takes a lake on S3, and how to reach it", () => {
+  const lake = "s3://bucket/lake";
+  const s3 = { endpoint: "http://127.0.0.1:9000", region: "eu-west-1", pathStyle: false };
+  expect(parse({ lake, s3 })).toMatchObject({ lake, s3 });
+  expect(parse({}, { INGOT_LAKE: lake, INGOT_S3_PATH_STYLE: "true" })).toMatchObject({
+    lake,
+    s3: { pathStyle: true },
+  });
+  expect(parse({ s3 }, { INGOT_S3_PATH_STYLE: "1", AWS_DEFAULT_REGION: "us-east-2" }).s3).toEqual({
+    ...s3,
+    region: "us-east-2",
+    pathStyle: true,
+  });
+  expect(failure({}, { INGOT_S3_PATH_STYLE: "perhaps" })).toMatchObject({
+    message: expect.stringContaining("INGOT_S3_PATH_STYLE"),
+    value: "perhaps",
+    allowed: "true or false",
+  });
+  expect(failure({}, { AWS_ENDPOINT_URL: "s3.example.com" }).allowed).toContain("https://");
+  expect(failure({ s3: { accessKeyId: "AKIA" } }).message).toContain("s3.accessKeyId");
+  const withKeys = failure({ s3: { endpoint: "https://key:hunter2@s3.example.com" } });
+  expect(JSON.stringify({ ...withKeys, message: withKeys.message })).not.toContain("hunter2");
+});
+
 it("names key, value and what is allowed", () => {
   expect(failure({ threads: 0 })).toMatchObject({ value: 0, allowed: "a number from 1 to 1024" });
   expect(failure({ threads: 0 }).message).toContain('"threads" in ingot.config.ts');

@@ -38,7 +38,7 @@ export async function examine(patient: Patient, tell: (result: CheckResult) => v
   );
   record(
     await attempt("lake", "Check `lake` in ingot.config.ts, or INGOT_LAKE.", () =>
-      checkLake(patient.lakeRoot(loaded)),
+      checkLake(patient.lakeRoot(loaded), config.s3),
     ),
   );
   await examineSource(patient, loaded, record);

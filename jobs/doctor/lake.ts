@@ -2,15 +2,16 @@ import { randomUUID } from "node:crypto";
 import { rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openStore } from "../../lakehouse/lake.ts";
+import type { S3Options } from "../../lakehouse/store/s3.ts";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import { type CheckResult, failed, ok } from "./check.ts";
 
 /** No pipeline's name begins with an underscore, so no table is below it; readers of the lake pass over it. */
 const FOLDER = "_doctor";
 
-/** Opens the lake and tries what commits rely on. */
-export async function checkLake(root: string): Promise<CheckResult> {
-  return checkStore(openStore(root));
+/** Opens the lake, which `s3` leads to where it is in a bucket, and tries what commits rely on. */
+export async function checkLake(root: string, s3?: S3Options): Promise<CheckResult> {
+  return checkStore(openStore(root, s3));
 }
 
 /** Writes, races for a name, lists and deletes; leaves nothing behind. */
@@ -23,7 +24,7 @@ export async function checkStore(store: ObjectStore): Promise<CheckResult> {
     return failed(
       "lake",
       `${store.root}: ${problem}`,
-      "This storage cannot hold a lake, commits on it would be lost: set `lake` or INGOT_LAKE to a local disk.",
+      "This storage cannot hold a lake, commits on it would be lost: set `lake` or INGOT_LAKE to a local disk, or to a bucket of a service that honours If-None-Match.",
     );
   } finally {
     await store.delete(path).catch(() => {});

@@ -13,10 +13,22 @@ const count = (least: number, most: number) =>
     .min(least, `a number from ${least} to ${most}`)
     .max(most, `a number from ${least} to ${most}`);
 
+/** Where an s3:// lake is; absent keys are left to the settings of AWS. */
+const s3Shape = z.strictObject({
+  /** Address of a service other than AWS. */
+  endpoint: z
+    .url({ protocol: /^https?$/, error: "an address such as https://s3.example.com" })
+    .refine((url) => !/\/\/[^/]*@/.test(url), "an address without keys: those are set apart from it")
+    .optional(),
+  region: z.string().min(1, "a region such as eu-central-1").optional(),
+  /** The bucket in the path, not in the host name; by default where an endpoint is set. */
+  pathStyle: z.union([z.boolean(), z.stringbool()], "true or false").optional(),
+});
+
 /** Keys of a configuration file, beside `pipelines`. */
 export const settingsShape = {
-  /** Root of the lake: a folder; relative to the configuration file. */
-  lake: z.string().min(1, "a folder such as ./lake").default("./lake"),
+  /** Root of the lake: a folder, relative to the configuration file, or `s3://bucket/prefix`. */
+  lake: z.string().min(1, "a folder such as ./lake, or s3://bucket/prefix").default("./lake"),
   /** Address of the source database; absent means the embedded one. */
   database: postgresUrl.optional(),
   /** Address of Redis; absent means the embedded target. */
@@ -26,12 +38,7 @@ export const settingsShape = {
   threads: count(1, 1024).default(2),
   /** Tables loaded, and models built, at once; each takes a thread of a pool of 16. */
   concurrency: count(1, 12).default(3),
-  s3: z
-    .strictObject({
-      endpoint: z.url("an address such as https://s3.example.com").optional(),
-      region: z.string().min(1, "a region such as eu-central-1").optional(),
-    })
-    .prefault({}),
+  s3: s3Shape.prefault({}),
 };
 
 /** Environment variables that override a key, in order of preference. */
@@ -46,6 +53,7 @@ const OVERRIDES: readonly (readonly [variable: string, key: string])[] = [
   ["AWS_ENDPOINT_URL", "s3.endpoint"],
   ["AWS_REGION", "s3.region"],
   ["AWS_DEFAULT_REGION", "s3.region"],
+  ["INGOT_S3_PATH_STYLE", "s3.pathStyle"],
 ];
 
 /** Where each overridden key came from: the name of the variable. */
@@ -69,8 +77,18 @@ export function withEnvironment(
   return { values, origins };
 }
 
+/** Where S3 is, for those who have no configuration file. Throws `CONFIG_INVALID`. */
+export function s3FromEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): z.output<typeof s3Shape> {
+  const { values, origins } = withEnvironment({}, environment);
+  const parsed = z.object({ s3: settingsShape.s3 }).safeParse({ s3: values.s3 });
+  if (!parsed.success) throw settingsError(parsed.error, values, origins, "ingot.config.ts");
+  return parsed.data.s3;
+}
+
 /** Keys whose values may hold a password: named in errors, never shown. */
-const SECRET = new Set(["database", "redis"]);
+const SECRET = new Set(["database", "redis", "s3.endpoint"]);
 
 /** The error for the first value that the schema refused: the key, where it came from, the value, what is allowed. */
 export function settingsError(

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TerminalError } from "../errors.ts";
+import { deletionVectorId, deletionVectorSchema } from "./deletion-vector/descriptor.ts";
 
 const counted = z.number().int();
 const stringMap = z.record(z.string(), z.string().nullable());
@@ -39,7 +40,8 @@ const addSchema = z.looseObject({
   dataChange: z.boolean(),
   /** JSON text: numRecords, minValues, maxValues, nullCount. */
   stats: z.string().optional(),
-  deletionVector: z.looseObject({}).optional(),
+  tags: stringMap.optional(),
+  deletionVector: deletionVectorSchema.optional(),
 });
 
 const removeSchema = z.looseObject({
@@ -47,6 +49,29 @@ const removeSchema = z.looseObject({
   /** Milliseconds since the epoch; the file may be deleted once this is older than the retention. */
   deletionTimestamp: counted.optional(),
   dataChange: z.boolean(),
+  extendedFileMetadata: z.boolean().optional(),
+  partitionValues: stringMap.optional(),
+  size: counted.optional(),
+  stats: z.string().optional(),
+  deletionVector: deletionVectorSchema.optional(),
+});
+
+/** A file of row-level changes (section "Add CDC File"). */
+const cdcSchema = z.looseObject({
+  path: z.string(),
+  partitionValues: stringMap.default({}),
+  size: counted,
+  dataChange: z.boolean(),
+});
+
+/** In V2 checkpoints only: the version they are of. */
+const checkpointMetadataSchema = z.looseObject({ version: counted });
+
+/** In V2 checkpoints only: a file of `_sidecars/` that holds more of the checkpoint. */
+const sidecarSchema = z.looseObject({
+  path: z.string(),
+  sizeInBytes: counted,
+  modificationTime: counted,
 });
 
 const transactionSchema = z.looseObject({
@@ -69,6 +94,11 @@ const commitInfoSchema = z.looseObject({
   isBlindAppend: z.boolean().optional(),
   engineInfo: z.string().optional(),
   readVersion: counted.optional(),
+  isolationLevel: z.string().optional(),
+  /** Whatever the writer wants to be remembered by. */
+  userMetadata: z.string().optional(),
+  /** Milliseconds since the epoch, ascending with versions; stands for the file's time where the table enables it. */
+  inCommitTimestamp: counted.optional(),
   /** Names this very commit, so that its writer can know it again after an ambiguous failure. */
   txnId: z.string().optional(),
 });
@@ -77,29 +107,58 @@ export type Protocol = z.infer<typeof protocolSchema>;
 export type Metadata = z.infer<typeof metadataSchema>;
 export type AddFile = z.infer<typeof addSchema>;
 export type RemoveFile = z.infer<typeof removeSchema>;
+export type CdcFile = z.infer<typeof cdcSchema>;
+export type CheckpointMetadata = z.infer<typeof checkpointMetadataSchema>;
+export type Sidecar = z.infer<typeof sidecarSchema>;
 export type SetTransaction = z.infer<typeof transactionSchema>;
 export type DomainMetadata = z.infer<typeof domainMetadataSchema>;
 export type CommitInfo = z.infer<typeof commitInfoSchema>;
 
-/** One action; the key says which. Kinds that Ingot has no use for (`cdc`, `sidecar`) are not held. */
+/** One action; the key says which. */
 export type Action =
   | { readonly protocol: Protocol }
   | { readonly metaData: Metadata }
   | { readonly add: AddFile }
   | { readonly remove: RemoveFile }
+  | { readonly cdc: CdcFile }
   | { readonly txn: SetTransaction }
   | { readonly domainMetadata: DomainMetadata }
-  | { readonly commitInfo: CommitInfo };
+  | { readonly commitInfo: CommitInfo }
+  | { readonly checkpointMetadata: CheckpointMetadata }
+  | { readonly sidecar: Sidecar };
 
 const schemas = {
   protocol: protocolSchema,
   metaData: metadataSchema,
   add: addSchema,
   remove: removeSchema,
+  cdc: cdcSchema,
   txn: transactionSchema,
   domainMetadata: domainMetadataSchema,
   commitInfo: commitInfoSchema,
+  checkpointMetadata: checkpointMetadataSchema,
+  sidecar: sidecarSchema,
 } as const;
+
+/**
+ * The place of a data file, whichever way its path was written: URI-decoded, `file:` prefixes off. A live file is
+ * known by this alone, a tombstone by this and its deletion vector (section "Action Reconciliation").
+ */
+export function canonicalPath(path: string): string {
+  const bare = /^file:/i.test(path) ? path.replace(/^file:(\/\/[^/]*)?/i, "") : path;
+  try {
+    return decodeURIComponent(bare);
+  } catch {
+    // A lone % is what a faulty writer left; it stands for itself.
+    return bare;
+  }
+}
+
+/** The identity of a logical file: one data file with one deletion vector, or none. */
+export function logicalFile(file: Pick<AddFile | RemoveFile, "path" | "deletionVector">): string {
+  const vector = file.deletionVector;
+  return `${canonicalPath(file.path)}\n${vector === undefined ? "" : deletionVectorId(vector)}`;
+}
 
 type ActionKind = keyof typeof schemas;
 

@@ -3,24 +3,24 @@
  * conflict, and is a return value where they do. Data files are written before; a retry rewrites only the log entry.
  */
 import { randomUUID } from "node:crypto";
-import { TransientError } from "../errors.ts";
+import { TerminalError, TransientError } from "../errors.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { type Action, type CommitInfo, serializeCommit } from "./actions.ts";
 import { type Claim, findConflict } from "./conflict.ts";
 import { commitPath, readCommit } from "./log.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 const ENGINE = "Ingot/0.1.0";
 
 /** A finished set of actions, waiting for a version. */
-export interface Proposal {
-  /** Version of the snapshot on which the actions were decided; -1 for a new table. */
-  readonly readVersion: number;
+export interface Proposal extends Claim {
+  /** Snapshot on which the actions were decided; undefined for a new table. */
+  readonly base: Snapshot | undefined;
   readonly operation: string;
   readonly operationParameters?: Readonly<Record<string, unknown>>;
   readonly operationMetrics?: Readonly<Record<string, string>>;
-  readonly actions: readonly Action[];
-  /** `nothing`: a blind append, right whatever others do. `table`: decided on all rows of the table. */
-  readonly reads: Claim["reads"];
+  /** Kept in the table's history. */
+  readonly userMetadata?: string;
 }
 
 export type CommitOutcome =
@@ -32,24 +32,21 @@ const MOST_TRIES = 1000;
 
 /** Commits, or says why another commit stands in the way. Durable once it resolves to `committed`. */
 export async function commit(store: ObjectStore, proposal: Proposal, now: number): Promise<CommitOutcome> {
+  const { base } = proposal;
   const txnId = randomUUID();
-  const info: CommitInfo = {
-    timestamp: now,
-    operation: proposal.operation,
-    operationParameters: { ...proposal.operationParameters },
-    ...(proposal.operationMetrics ? { operationMetrics: { ...proposal.operationMetrics } } : {}),
-    isBlindAppend: proposal.reads === "nothing",
-    engineInfo: ENGINE,
-    txnId,
-    ...(proposal.readVersion >= 0 ? { readVersion: proposal.readVersion } : {}),
-  };
-  const bytes = serializeCommit([{ commitInfo: info }, ...proposal.actions]);
-  let version = proposal.readVersion + 1;
+  let version = (base?.version ?? -1) + 1;
+  // Where a table keeps time in its commits, each is later than the one before, whatever the clocks say.
+  let earliest = (base?.timestamp ?? -1) + 1;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const info = commitInfo(proposal, txnId, now, Math.max(now, earliest));
+    const bytes = serializeCommit([{ commitInfo: info }, ...proposal.actions]);
     if (await putCommit(store, version, bytes, txnId)) return { status: "committed", version };
     const winner = await readCommit(store, version);
+    // A store that repeats a request of its own accord finds the first try's object in the way.
+    if (winner && isOwn(winner, txnId)) return { status: "committed", version };
     const reason = winner === undefined ? "its log entry vanished" : findConflict(proposal, winner);
     if (reason !== undefined) return { status: "lost", reason, version };
+    earliest = Math.max(earliest, inCommitTimestamp(winner ?? []) + 1);
     version += 1;
   }
   throw new TransientError(`could not commit to ${store.root}: ${MOST_TRIES} rivals were faster`, {
@@ -59,6 +56,47 @@ export async function commit(store: ObjectStore, proposal: Proposal, now: number
   });
 }
 
+function commitInfo(proposal: Proposal, txnId: string, now: number, inCommit: number): CommitInfo {
+  const { base, operation, operationParameters, operationMetrics, actions, reads } = proposal;
+  const changed = actions.find((action) => "metaData" in action);
+  const configuration = (changed && "metaData" in changed ? changed.metaData : base?.metadata)?.configuration;
+  const timed = configuration?.["delta.enableInCommitTimestamps"] === "true";
+  return {
+    // Readers look for it in the first action of the commit, by this name.
+    ...(timed ? { inCommitTimestamp: inCommit } : {}),
+    timestamp: now,
+    operation,
+    operationParameters: textParameters(operationParameters ?? {}),
+    ...(operationMetrics ? { operationMetrics: { ...operationMetrics } } : {}),
+    isBlindAppend: isBlindAppend(actions, reads),
+    isolationLevel: "Serializable",
+    engineInfo: ENGINE,
+    ...(proposal.userMetadata === undefined ? {} : { userMetadata: proposal.userMetadata }),
+    txnId,
+    ...(base === undefined ? {} : { readVersion: base.version }),
+  };
+}
+
+/** Rows were added, and neither what the table holds nor what it is was looked at or changed. */
+function isBlindAppend(actions: readonly Action[], reads: Claim["reads"]): boolean {
+  const onlyAdds = actions.every((a) => !("remove" in a || "metaData" in a || "protocol" in a || "cdc" in a));
+  return reads === "nothing" && onlyAdds && actions.some((a) => "add" in a);
+}
+
+/** Other readers expect values of parameters as text; lists as the text of JSON. */
+function textParameters(parameters: Readonly<Record<string, unknown>>): Record<string, string> {
+  const entries = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries.map(([k, v]) => [k, typeof v === "string" ? v : JSON.stringify(v)]));
+}
+
+function inCommitTimestamp(actions: readonly Action[]): number {
+  for (const action of actions) if ("commitInfo" in action) return action.commitInfo.inCommitTimestamp ?? -1;
+  return -1;
+}
+
+/** A put that failed may still be on its way; so many times the same put settles it, whoever's arrives. */
+const PUTS = 3;
+
 /** Put-if-absent whose ambiguous failures are settled by reading back who wrote the entry. */
 async function putCommit(
   store: ObjectStore,
@@ -66,11 +104,17 @@ async function putCommit(
   bytes: Uint8Array,
   txnId: string,
 ): Promise<boolean> {
-  try {
-    return await store.putIfAbsent(commitPath(version), bytes);
-  } catch (error) {
-    const written = await readCommit(store, version);
-    if (written === undefined) throw error;
-    return written.some((action) => "commitInfo" in action && action.commitInfo.txnId === txnId);
+  for (let puts = 1; ; puts++) {
+    try {
+      return await store.putIfAbsent(commitPath(version), bytes);
+    } catch (error) {
+      const written = await readCommit(store, version);
+      if (written !== undefined) return isOwn(written, txnId);
+      if (puts === PUTS || error instanceof TerminalError) throw error;
+    }
   }
+}
+
+function isOwn(actions: readonly Action[], txnId: string): boolean {
+  return actions.some((action) => "commitInfo" in action && action.commitInfo.txnId === txnId);
 }

@@ -1,153 +1,81 @@
-/** The `_delta_log` folder: names of its files, listing, reading of commits. */
-import { z } from "zod";
+/** The `_delta_log` folder: names of its files (PROTOCOL.md, "File Types"), reading of commits. */
 import { TerminalError } from "../errors.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { type Action, parseCommit } from "./actions.ts";
 
 export const LOG_FOLDER = "_delta_log/";
+export const SIDECAR_FOLDER = `${LOG_FOLDER}_sidecars/`;
 export const LAST_CHECKPOINT = `${LOG_FOLDER}_last_checkpoint`;
 
-const COMMIT = /^_delta_log\/(\d{20})\.json$/;
-const CHECKPOINT = /^_delta_log\/(\d{20})\.checkpoint\.parquet$/;
-const OTHER_CHECKPOINT = /^_delta_log\/(\d{20})\.checkpoint\..+$/;
-
+/** Versions in names of files have 20 digits, so that names order as versions do. */
 const padded = (version: number) => String(version).padStart(20, "0");
 
 export const commitPath = (version: number) => `${LOG_FOLDER}${padded(version)}.json`;
 export const checkpointPath = (version: number) => `${LOG_FOLDER}${padded(version)}.checkpoint.parquet`;
+export const uuidCheckpointPath = (version: number, uuid: string) =>
+  `${LOG_FOLDER}${padded(version)}.checkpoint.${uuid}.parquet`;
+export const compactionPath = (first: number, last: number) =>
+  `${LOG_FOLDER}${padded(first)}.${padded(last)}.compacted.json`;
 
-/** What has to be read to know a version: one checkpoint, or none, and the commits after it without gap. */
-export interface LogSegment {
-  readonly version: number;
-  readonly checkpoint?: number;
-  readonly commits: readonly number[];
-}
+/** What all names of files of one version begin with; and all that name a version, in the end. */
+export const versionPrefix = (version: number) => `${LOG_FOLDER}${padded(version)}`;
+export const VERSIONED = `${LOG_FOLDER}0`;
 
-const lastCheckpointSchema = z.looseObject({ version: z.number().int() });
+/** What the name of a file of the log says. */
+export type LogFile =
+  | { readonly kind: "commit" | "checksum"; readonly version: number }
+  /** Replaces the commits from `version` to `last`. */
+  | { readonly kind: "compaction"; readonly version: number; readonly last: number }
+  | { readonly kind: "checkpoint"; readonly version: number; readonly form: "classic" | "uuid" }
+  | {
+      readonly kind: "checkpoint";
+      readonly version: number;
+      readonly form: "part";
+      readonly part: number;
+      readonly parts: number;
+    };
 
-/** A folder is not listed in one instant: a commit may be missed whose successor is seen. Looked at again, it is there. */
-const LISTINGS = 3;
+const NAME = /^_delta_log\/(\d{20})\.(.+)$/;
+const UUID_CHECKPOINT = /^checkpoint\.[0-9a-f-]{36}\.(parquet|json)$/i;
+const PART = /^checkpoint\.(\d{10})\.(\d{10})\.parquet$/;
+const COMPACTION = /^(\d{20})\.compacted\.json$/;
 
-/**
- * Finds the segment for `version`, or for the newest version. Undefined where there is no table.
- * `_last_checkpoint` only spares listing; when it is absent, stale or damaged the log is listed from the start.
- */
-export async function findSegment(store: ObjectStore, version?: number): Promise<LogSegment | undefined> {
-  const hint = await readHint(store);
-  let start = hint !== undefined && (version === undefined || hint <= version) ? hint : 0;
-  for (let tries = 1; ; tries++) {
-    const listing = await listLog(store, start, version ?? Number.POSITIVE_INFINITY);
-    const { checkpoint, commits } = listing;
-    if (start > 0 && checkpoint === undefined) {
-      // The hint named a checkpoint that is not there.
-      start = 0;
-      continue;
-    }
-    const gap = commits.findIndex((found, i) => found !== (checkpoint ?? -1) + 1 + i);
-    if (gap >= 0 && tries < LISTINGS) continue;
-    if (gap >= 0) throw gapError(store, listing, gap);
-    const newest = commits.at(-1) ?? checkpoint;
-    if (version !== undefined && newest !== version && (await allVersions(store)).length > 0) {
-      throw await noSuchVersion(store, version);
-    }
-    return newest === undefined
-      ? undefined
-      : { version: newest, commits, ...(checkpoint === undefined ? {} : { checkpoint }) };
+/** Reads the name of a file of the log; undefined for names that no version has. */
+export function parseLogName(path: string): LogFile | undefined {
+  const match = NAME.exec(path);
+  if (match === null) return undefined;
+  const version = Number(match[1]);
+  const rest = match[2] ?? "";
+  if (rest === "json") return { kind: "commit", version };
+  if (rest === "crc") return { kind: "checksum", version };
+  if (rest === "checkpoint.parquet") return { kind: "checkpoint", version, form: "classic" };
+  if (UUID_CHECKPOINT.test(rest)) return { kind: "checkpoint", version, form: "uuid" };
+  const part = PART.exec(rest);
+  if (part) {
+    return { kind: "checkpoint", version, form: "part", part: Number(part[1]), parts: Number(part[2]) };
   }
-}
-
-interface Listing {
-  /** Newest classic checkpoint. */
-  readonly checkpoint: number | undefined;
-  /** Whether there are checkpoints of kinds that are not read. */
-  readonly hasOther: boolean;
-  /** Commits after the checkpoint, ascending. */
-  readonly commits: readonly number[];
-}
-
-async function listLog(store: ObjectStore, start: number, end: number): Promise<Listing> {
-  const commits: number[] = [];
-  let checkpoint: number | undefined;
-  let hasOther = false;
-  for (const { path } of await store.list(LOG_FOLDER, `${LOG_FOLDER}${padded(start)}`)) {
-    const version = Number(/\/(\d{20})\./.exec(path)?.[1] ?? Number.NaN);
-    if (!(version <= end)) continue;
-    if (COMMIT.test(path)) commits.push(version);
-    else if (CHECKPOINT.test(path)) checkpoint = version;
-    else if (OTHER_CHECKPOINT.test(path)) hasOther = true;
-  }
-  return { checkpoint, hasOther, commits: commits.filter((version) => version > (checkpoint ?? -1)) };
-}
-
-function gapError(
-  store: ObjectStore,
-  { checkpoint, hasOther, commits }: Listing,
-  gap: number,
-): TerminalError {
-  const expected = (checkpoint ?? -1) + 1 + gap;
-  if (hasOther) {
-    return new TerminalError(
-      `${store.root} starts from a multipart or V2 checkpoint, which cannot be read yet`,
-      {
-        code: "DELTA_UNSUPPORTED_CHECKPOINT",
-        value: expected,
-        allowed: "classic checkpoints of one file",
-      },
-    );
-  }
-  return new TerminalError(
-    `the log of ${store.root} has a gap: version ${expected} is missing before ${commits[gap]}`,
-    {
-      code: "DELTA_LOG_GAP",
-      value: expected,
-      next: "Restore the missing file of the _delta_log folder.",
-    },
-  );
-}
-
-async function readHint(store: ObjectStore): Promise<number | undefined> {
-  const bytes = await store.get(LAST_CHECKPOINT);
-  if (bytes === undefined) return undefined;
-  try {
-    return lastCheckpointSchema.parse(JSON.parse(Buffer.from(bytes).toString())).version;
-  } catch {
-    // A hint only: the listing tells the truth.
-    return undefined;
-  }
+  const compaction = COMPACTION.exec(rest);
+  return compaction ? { kind: "compaction", version, last: Number(compaction[1]) } : undefined;
 }
 
 /** The actions of one commit; undefined where that version does not exist. */
 export async function readCommit(store: ObjectStore, version: number): Promise<Action[] | undefined> {
-  const bytes = await store.get(commitPath(version));
-  if (bytes === undefined) return undefined;
-  return parseCommit(Buffer.from(bytes).toString(), `${store.root}/${commitPath(version)}`);
+  return readActions(store, commitPath(version));
 }
 
-async function noSuchVersion(store: ObjectStore, version: number): Promise<TerminalError> {
-  const versions = await allVersions(store);
-  return new TerminalError(`${store.root} has no version ${version}`, {
-    code: "DELTA_NO_SUCH_VERSION",
-    value: version,
-    allowed: `${versions[0]} to ${versions.at(-1)}`,
+/** The actions of a file of the log that holds one JSON object a line; undefined where there is none. */
+export async function readActions(store: ObjectStore, path: string): Promise<Action[] | undefined> {
+  const bytes = await store.get(path);
+  return bytes === undefined
+    ? undefined
+    : parseCommit(Buffer.from(bytes).toString(), `${store.root}/${path}`);
+}
+
+/** A file of the log was listed and is gone: the log was cleaned meanwhile, or is damaged. */
+export function missingFile(store: ObjectStore, path: string): TerminalError {
+  return new TerminalError(`${store.root} has lost ${path}`, {
+    code: "DELTA_MISSING_FILE",
+    value: path,
+    next: "Restore the file, or read a version that does not need it.",
   });
-}
-
-/** Versions whose commits are still in the log, ascending. */
-async function allVersions(store: ObjectStore): Promise<number[]> {
-  const objects = await store.list(LOG_FOLDER);
-  return objects.flatMap(({ path }) => {
-    const match = COMMIT.exec(path);
-    return match ? [Number(match[1])] : [];
-  });
-}
-
-/** Commits that can still be read, newest first, at most `limit`. */
-export async function readHistory(
-  store: ObjectStore,
-  limit: number,
-): Promise<{ version: number; actions: Action[] }[]> {
-  const versions = (await allVersions(store)).reverse().slice(0, limit);
-  return Promise.all(
-    versions.map(async (version) => ({ version, actions: (await readCommit(store, version)) ?? [] })),
-  );
 }

@@ -9,6 +9,7 @@ import { identifier, literal } from "../duckdb/quote.ts";
 import { TerminalError } from "../errors.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { AddFile } from "./actions.ts";
+import { readDeletionVector } from "./deletion-vector/read.ts";
 import { duckdbType, type StructType } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -27,57 +28,62 @@ export function scannable(snapshot: Snapshot): Scannable {
   };
 }
 
-/**
- * SQL that gives the rows of these files in the table's columns. With `fileColumn` one more column carries the
- * `path` of the file that each row is in. Files are immutable: the SQL stays right whatever is committed later,
- * until vacuum.
- */
-export async function scanSql(store: ObjectStore, table: Scannable, fileColumn?: string): Promise<string> {
+/** Names of columns that a scan gives beside the table's. */
+export interface ScanColumns {
+  /** Index into the list of files, INTEGER. */
+  readonly fileIndex?: string;
+  /** Place in the file, BIGINT. */
+  readonly rowIndex?: string;
+}
+
+/** SQL that gives the rows of these files in the table's columns. */
+export async function scanSql(store: ObjectStore, table: Scannable, o: ScanColumns = {}): Promise<string> {
   const { schema, files } = table;
-  const partitioned = new Set(table.partitionColumns);
-  const extra = fileColumn === undefined ? [] : [`NULL::VARCHAR AS ${identifier(fileColumn)}`];
+  const extra = [
+    ...(o.fileIndex ? [`NULL::INTEGER AS ${o.fileIndex}`] : []),
+    ...(o.rowIndex ? [`NULL::BIGINT AS ${o.rowIndex}`] : []),
+  ];
   if (files.length === 0) {
     const nulls = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
     return `SELECT ${[...nulls, ...extra].join(", ") || "NULL"} WHERE false`;
   }
   const addresses = await fileAddresses(store, table);
-  const needsFile = partitioned.size > 0 || fileColumn !== undefined;
-  const columns = schema.fields.map((f) =>
-    partitioned.has(f.name)
-      ? `_values.${identifier(f.name)}`
-      : `_data.${identifier(f.name)}::${duckdbType(f.type)} AS ${identifier(f.name)}`,
+  const parts = new Set(table.partitionColumns);
+  const phys = (f: StructType["fields"][number]) =>
+    String(f.metadata["delta.columnMapping.physicalName"] ?? f.name);
+  const cols = schema.fields
+    .filter((f) => !parts.has(f.name))
+    .map(
+      (f, i) =>
+        `${literal(phys(f))}: {name: 'c_${i}', type: ${literal(duckdbType(f.type))}, default_value: NULL}`,
+    );
+  const gone: string[] = [];
+  for (const [i, f] of files.entries()) {
+    if (f.deletionVector)
+      for (const r of await readDeletionVector(store, f.deletionVector)) gone.push(`(${i},${r})`);
+  }
+  const from = `read_parquet([${addresses.map(literal).join(", ")}], hive_partitioning=false, schema = MAP {${cols.join(", ")}})`;
+  const keys = schema.fields.filter((f) => parts.has(f.name));
+  const vals = files.map(
+    (file, i) => `(${[i, ...keys.map((f) => literal(file.partitionValues[phys(f)] ?? ""))].join(", ")})`,
   );
-  if (fileColumn !== undefined) columns.push(`_values._path AS ${identifier(fileColumn)}`);
-  // A file may lack columns that the table was given later: the empty first part has them all, as NULL.
-  const absent = schema.fields
-    .filter((f) => !partitioned.has(f.name))
-    .map((f) => `NULL AS ${identifier(f.name)}`);
-  const options = `, union_by_name = true${needsFile ? ", filename = '_ingot_file'" : ""}`;
-  const source = `(SELECT ${absent.join(", ") || "NULL"} WHERE false UNION ALL BY NAME SELECT * FROM ${readParquet(addresses, options)})`;
-  const from = needsFile
-    ? `${source} AS _data JOIN (${valuesSql(table, addresses)}) AS _values ON _data._ingot_file = _values._address`
-    : `${source} AS _data`;
-  return `SELECT ${columns.join(", ")} FROM ${from}`;
+  let d = 0;
+  let p = 0;
+  const out = schema.fields.map((f) =>
+    parts.has(f.name)
+      ? `nullif(v${p++}, '')::${duckdbType(f.type)} AS ${identifier(f.name)}`
+      : `c_${d++} AS ${identifier(f.name)}`,
+  );
+  if (o.fileIndex) out.push(`_fi::INTEGER AS ${o.fileIndex}`);
+  if (o.rowIndex) out.push(`_rn AS ${o.rowIndex}`);
+  const names = ["_i", ...[...parts].map((_, i) => `v${i}`)];
+  const anti = gone.length ? ` ANTI JOIN (VALUES ${gone.join(", ")}) AS _dv(_fi,_rn) USING (_fi,_rn)` : "";
+  return `SELECT ${out.join(", ")} FROM (SELECT *, file_index AS _fi, file_row_number AS _rn FROM ${from}) ${anti} JOIN (VALUES ${vals.join(", ")}) AS _v(${names.join(", ")}) ON _i = _fi`;
 }
 
 /** What DuckDB opens for each of these files. */
 export function fileAddresses(store: ObjectStore, { files }: Scannable): Promise<string[]> {
   return Promise.all(files.map((file) => addressOf(store, file.path)));
-}
-
-/** One row a file: its address, its path and its partition values, typed. */
-function valuesSql(table: Scannable, addresses: readonly string[]): string {
-  const columns = table.schema.fields.filter((f) => table.partitionColumns.includes(f.name));
-  const rows = table.files.map((file, i) => {
-    // The protocol does not tell an empty partition value from null.
-    const values = columns.map((f) => literal(file.partitionValues[f.name] ?? ""));
-    return `(${[literal(addresses[i] ?? ""), literal(file.path), ...values].join(", ")})`;
-  });
-  const names = ["_address", "_path", ...columns.map((_, i) => `_value_${i}`)];
-  const typed = columns.map(
-    (f, i) => `nullif(_value_${i}, '')::${duckdbType(f.type)} AS ${identifier(f.name)}`,
-  );
-  return `SELECT ${["_address", "_path", ...typed].join(", ")} FROM (VALUES ${rows.join(", ")}) AS _rows(${names.join(", ")})`;
 }
 
 /** A path of the log as something that DuckDB opens; fetched once into a local cache where the store is not local. */

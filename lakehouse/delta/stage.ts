@@ -1,11 +1,15 @@
 /** Staging: the rows of a query become Parquet files of a table, not yet visible to anyone. */
+import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { basename } from "node:path";
+import { join } from "node:path";
 import type { Row, Session } from "../duckdb/duckdb.ts";
 import { identifier, literal } from "../duckdb/quote.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { AddFile } from "./actions.ts";
-import { duckdbType, type StructType } from "./schema.ts";
+import { dataFields, type Layout, nameInFiles, partitionFields } from "./layout.ts";
+import { fieldIdsSql, toPhysicalSql } from "./mapping.ts";
+import { checkingPartitions, logPath, partitionFolder, partitionValueSql } from "./partition-path.ts";
+import { duckdbType } from "./schema.ts";
 import { type ColumnStatistics, statsJson } from "./stats.ts";
 
 /** Files that were written, waiting for a commit to name them. */
@@ -13,41 +17,51 @@ export interface Staged {
   readonly files: readonly AddFile[];
   readonly rows: number;
   readonly bytes: number;
-  /** Nulls by column, of all columns that hold primitive values. */
+  /** Nulls by column, of all columns that hold primitive values and do not partition the table. */
   readonly nulls: ReadonlyMap<string, number>;
 }
 
-const TARGET_FILE_BYTES = 128 * 1024 * 1024;
+export interface StageOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Folder under the table's, with `/` at its end; the root by default. */
+  readonly folder?: string;
+  /** ORDER BY of the files' rows; they come as they may otherwise. */
+  readonly orderBy?: string;
+}
+
+/** A partitioned write cannot be told a size; files that came out this much larger are divided. */
+const TOLERANCE = 1.5;
 
 /**
- * Runs `sql` in `session` and writes its rows under the table's folder, cast to `schema` (columns by name; a
- * missing one is an error of DuckDB's). Fewer bytes than one target size make one file; no rows make none.
+ * Runs `sql` in `session` and writes its rows under the table's folder, cast to the layout's columns (by name; a
+ * missing one is an error of DuckDB's). Fewer bytes than one target size make one file for each partition; no rows
+ * make none.
  */
 export async function stage(
   store: ObjectStore,
   session: Session,
   sql: string,
-  schema: StructType,
-  now: number,
+  layout: Layout,
+  options: StageOptions,
 ): Promise<Staged> {
   const folder = await store.stagingFolder();
   try {
-    const columns = schema.fields.map(
-      (f) => `${identifier(f.name)}::${duckdbType(f.type)} AS ${identifier(f.name)}`,
-    );
-    const written = await session.rows(
-      `COPY (SELECT ${columns.join(", ")} FROM (${sql}\n)) TO ${literal(folder)} (FORMAT parquet, COMPRESSION zstd, FILENAME_PATTERN 'part-{uuid}', FILE_SIZE_BYTES ${TARGET_FILE_BYTES}, OVERWRITE_OR_IGNORE true, RETURN_STATS)`,
-    );
+    const order = options.orderBy === undefined ? "" : ` ORDER BY ${options.orderBy}`;
+    const copy = copySql(`SELECT * FROM (${sql}\n)${order}`, layout, folder);
+    const written = await checkingPartitions(() => session.rows(copy));
     const files: AddFile[] = [];
-    for (const row of written) {
-      const add = toAdd(row, schema, now);
-      if (add === undefined) continue;
-      await store.putFile(add.path, String(row.filename));
-      files.push(add);
+    const nulls = new Map<string, number>();
+    for (const row of await divided(session, written, layout, folder)) {
+      const columns = columnsOf(row, layout);
+      for (const [name, column] of columns)
+        nulls.set(name, (nulls.get(name) ?? 0) + Number(column.null_count ?? 0));
+      if (Number(row.count) === 0) continue;
+      files.push(await take(store, row, layout, columns, options));
     }
     return {
       files,
-      nulls: countNulls(written, schema),
+      nulls,
       rows: written.reduce((sum, row) => sum + Number(row.count), 0),
       bytes: files.reduce((sum, file) => sum + file.size, 0),
     };
@@ -56,35 +70,97 @@ export async function stage(
   }
 }
 
-function countNulls(written: readonly Row[], schema: StructType): ReadonlyMap<string, number> {
-  const nulls = new Map<string, number>();
-  for (const row of written) {
-    for (const [name, column] of statisticsOf(row, schema)) {
-      nulls.set(name, (nulls.get(name) ?? 0) + Number(column.null_count ?? 0));
-    }
+/** COPY of rows in the table's columns into files in the columns of the files. */
+function copySql(sql: string, layout: Layout, folder: string): string {
+  const fields = dataFields(layout);
+  const partitions = partitionFields(layout);
+  const columns = fields.map((f) => {
+    const typed = `${identifier(f.name)}::${duckdbType(f.type)}`;
+    const physical = layout.mapping === "none" ? typed : toPhysicalSql(`(${typed})`, f.type);
+    return `${physical} AS ${identifier(nameInFiles(layout, f))}`;
+  });
+  // Partition columns go by their place: their names would be escaped into paths that are made here anyway.
+  for (const [i, f] of partitions.entries()) {
+    columns.push(`${partitionValueSql(`${identifier(f.name)}::${duckdbType(f.type)}`, f)} AS _p${i}`);
   }
-  return nulls;
+  // A Parquet file has at least one column.
+  if (fields.length === 0) columns.unshift("NULL::BOOLEAN AS _ingot_no_columns");
+  const options = [
+    "FORMAT parquet",
+    "COMPRESSION zstd",
+    "FILENAME_PATTERN 'part-{uuid}'",
+    "OVERWRITE_OR_IGNORE true",
+    "RETURN_STATS",
+  ];
+  if (layout.mapping !== "none" && fields.length > 0) options.push(`FIELD_IDS ${fieldIdsSql(fields)}`);
+  if (partitions.length === 0) options.push(`FILE_SIZE_BYTES ${layout.targetFileBytes}`);
+  else options.push(`PARTITION_BY (${partitions.map((_, i) => `_p${i}`).join(", ")})`);
+  return `COPY (SELECT ${columns.join(", ")} FROM (${sql}\n)) TO ${literal(folder)} (${options.join(", ")})`;
 }
 
-function statisticsOf(row: Row, schema: StructType): Map<string, ColumnStatistics> {
-  const statistics = row.column_statistics as Readonly<Record<string, ColumnStatistics>>;
+/** Files of partitions that are much larger than they should be, written again in parts. */
+async function divided(
+  session: Session,
+  written: readonly Row[],
+  layout: Layout,
+  folder: string,
+): Promise<Row[]> {
+  if (layout.partitionColumns.length === 0) return [...written];
+  const rows: Row[] = [];
+  for (const row of written) {
+    if (Number(row.file_size_bytes) <= layout.targetFileBytes * TOLERANCE) {
+      rows.push(row);
+      continue;
+    }
+    const fields = dataFields(layout);
+    const ids = layout.mapping === "none" ? "" : `, FIELD_IDS ${fieldIdsSql(fields)}`;
+    const parts = await session.rows(
+      `COPY (SELECT * FROM read_parquet(${literal(String(row.filename))}, hive_partitioning = false)) TO ${literal(join(folder, randomUUID()))} (FORMAT parquet, COMPRESSION zstd, FILENAME_PATTERN 'part-{uuid}', FILE_SIZE_BYTES ${layout.targetFileBytes}, RETURN_STATS${ids})`,
+    );
+    for (const part of parts) rows.push({ ...part, partition_keys: row.partition_keys });
+    await rm(String(row.filename));
+  }
+  return rows;
+}
+
+/** Moves one written file to its place and names it. */
+async function take(
+  store: ObjectStore,
+  row: Row,
+  layout: Layout,
+  columns: ReadonlyMap<string, ColumnStatistics>,
+  { now, folder = "" }: StageOptions,
+): Promise<AddFile> {
+  const keys = (row.partition_keys ?? {}) as Readonly<Record<string, string | null>>;
+  const names = partitionFields(layout).map((f) => nameInFiles(layout, f));
+  const values = names.map((_, i) => keys[`_p${i}`] ?? null);
+  const path = `${folder}${partitionFolder(names, values)}part-${randomUUID()}.parquet`;
+  await store.putFile(path, String(row.filename));
+  return {
+    path: logPath(path),
+    partitionValues: Object.fromEntries(names.map((name, i) => [name, values[i] ?? null])),
+    size: Number(row.file_size_bytes),
+    modificationTime: now,
+    dataChange: true,
+    stats: statsJson(Number(row.count), layout, columns),
+  };
+}
+
+/** What COPY says of the columns of one file, by logical name. */
+function columnsOf(row: Row, layout: Layout): Map<string, ColumnStatistics> {
+  const statistics = (row.column_statistics ?? {}) as Readonly<Record<string, ColumnStatistics>>;
   const byName = new Map<string, ColumnStatistics>();
-  for (const { name } of schema.fields) {
-    const column = statistics[identifier(name)];
-    if (column) byName.set(name, column);
+  for (const f of dataFields(layout)) {
+    const column = statistics[identifier(nameInFiles(layout, f))];
+    if (column) byName.set(f.name, column);
   }
   return byName;
 }
 
-function toAdd(row: Row, schema: StructType, now: number): AddFile | undefined {
-  const rows = Number(row.count);
-  if (rows === 0) return undefined;
-  return {
-    path: basename(String(row.filename)),
-    partitionValues: {},
-    size: Number(row.file_size_bytes),
-    modificationTime: now,
-    dataChange: true,
-    stats: statsJson(rows, schema, statisticsOf(row, schema)),
-  };
+/** Removes staged files that no commit will name. Never for a commit whose outcome is not known. */
+export async function discardFiles(
+  store: ObjectStore,
+  files: Iterable<Pick<AddFile, "path">>,
+): Promise<void> {
+  for (const file of files) await store.delete(decodeURIComponent(file.path));
 }

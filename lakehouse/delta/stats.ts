@@ -1,13 +1,11 @@
 /** Statistics of data files (PROTOCOL.md, "Per-file Statistics"), from what DuckDB's COPY returns. */
 import { z } from "zod";
 import type { AddFile } from "./actions.ts";
-import type { StructType } from "./schema.ts";
+import { dataFields, type Layout, nameInFiles } from "./layout.ts";
 
 /** What COPY … (RETURN_STATS) says of one column of one file; all values are text. */
 export type ColumnStatistics = Readonly<Record<string, string>>;
 
-/** Readers expect statistics on the first columns only, by default this many. */
-const INDEXED_COLUMNS = 32;
 /** Longer texts are left out: an absent bound is always right, a cut one must be rounded up with care. */
 const LONGEST_TEXT = 64;
 
@@ -17,16 +15,17 @@ const LONGEST_TEXT = 64;
  */
 export function statsJson(
   rows: number,
-  schema: StructType,
+  layout: Layout,
   columns: ReadonlyMap<string, ColumnStatistics>,
 ): string {
   const mins: string[] = [];
   const maxs: string[] = [];
   const nulls: string[] = [];
-  for (const { name, type } of schema.fields.slice(0, INDEXED_COLUMNS)) {
-    const column = columns.get(name);
+  for (const f of dataFields(layout).slice(0, layout.indexedColumns)) {
+    const { type } = f;
+    const column = columns.get(f.name);
     if (column === undefined || typeof type !== "string") continue;
-    const key = JSON.stringify(name);
+    const key = JSON.stringify(nameInFiles(layout, f));
     const nullCount = column.null_count;
     if (nullCount !== undefined) nulls.push(`${key}:${nullCount}`);
     if (column.has_nan === "true") continue;
@@ -71,11 +70,24 @@ function statsOf(file: AddFile): z.infer<typeof statsSchema> {
   return parsed.success ? parsed.data : {};
 }
 
-/** Rows of these files by their statistics; files that have none count as empty. */
+/** Rows in the data file, deleted ones among them; undefined where its statistics do not say. */
+export function rowCount(file: AddFile): number | undefined {
+  return statsOf(file).numRecords;
+}
+
+/** Live rows of these files by their statistics; files that have none count as empty. */
 export function countRows(files: Iterable<AddFile>): number {
   let rows = 0;
-  for (const file of files) rows += statsOf(file).numRecords ?? 0;
+  for (const file of files)
+    rows += Math.max(0, (rowCount(file) ?? 0) - (file.deletionVector?.cardinality ?? 0));
   return rows;
+}
+
+/** Statistics of a file that gets a deletion vector: the bounds still hold, but need no longer be met by a row. */
+export function looseBounds({ stats }: Pick<AddFile, "stats">): { readonly stats?: string } {
+  if (stats === undefined) return {};
+  const without = stats.replace(/,?"tightBounds"\s*:\s*(true|false)/, "");
+  return { stats: without.replace(/}\s*$/, `${/{\s*}\s*$/.test(without) ? "" : ","}"tightBounds":false}`) };
 }
 
 /** Whether a column of integers has one value only in all of these files; false where the statistics do not tell. */

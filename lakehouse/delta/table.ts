@@ -1,23 +1,32 @@
-/** One Delta table: reading versions, writing rows, its history. The rest of Ingot uses tables through this. */
-import { randomUUID } from "node:crypto";
+/** One Delta table: its versions, staging of rows, commits, history. The rest of the kernel works through this. */
 import type { DuckDb, Session } from "../duckdb/duckdb.ts";
+import { identifier } from "../duckdb/quote.ts";
 import { TerminalError } from "../errors.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { Action, AddFile, CommitInfo, DomainMetadata, SetTransaction } from "./actions.ts";
-import { writeCheckpoint } from "./checkpoint.ts";
-import { type CommitOutcome, commit } from "./commit.ts";
+import { checkpointDue } from "./checkpoint/cadence.ts";
+import { writeCheckpoint } from "./checkpoint/write.ts";
+import { type CommitOutcome, commit, type Proposal } from "./commit.ts";
+import type { Reads } from "./conflict.ts";
+import { checkingRules, checkRules, guarded, rulesOf } from "./constraints.ts";
+import { type Layout, layoutOf, plainLayout } from "./layout.ts";
 import { loadSnapshot, refreshSnapshot } from "./load.ts";
-import { readHistory } from "./log.ts";
-import { checkWritable, newProtocol } from "./protocol.ts";
-import { type StructType, sameColumns } from "./schema.ts";
+import { readHistory } from "./log/history.ts";
+import { readLastCheckpoint } from "./log/last-checkpoint.ts";
+import { versionAt } from "./log/time-travel.ts";
+import { newMetadata, removeOf, withSchema } from "./metadata.ts";
+import { checkWritable, featuresOf, protocolWith } from "./protocol.ts";
+import { duckdbType, type StructType, sameColumns } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { type Staged, stage } from "./stage.ts";
+import { discardFiles, type Staged, type StageOptions, stage } from "./stage.ts";
 
 export interface TableOptions {
-  /** A checkpoint is written after every so many commits. */
+  /** A checkpoint is written after every so many commits; by default as the table's size and properties ask. */
   readonly checkpointInterval?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Kept in the history with every commit of this table object. */
+  readonly userMetadata?: string;
   /** Told when a checkpoint could not be written; the commit before it stands all the same. */
   readonly onCheckpointError?: (error: unknown) => void;
 }
@@ -35,41 +44,48 @@ export interface Write {
   /** Files that the commit takes away. */
   readonly removes?: Iterable<AddFile>;
   /** What the write was decided on: `nothing` for a blind append. */
-  readonly reads: "nothing" | "table";
+  readonly reads: Reads;
   readonly transactions?: readonly SetTransaction[];
   readonly domains?: readonly DomainMetadata[];
-  /** Properties and comment of a new table. */
+  /** Comment of a new table. */
   readonly description?: string;
 }
 
 /** One row of a table's history. */
 export interface HistoryEntry extends CommitInfo {
   readonly version: number;
+  /** Milliseconds since the epoch. */
+  readonly committedAt: number;
   readonly addedFiles: number;
   readonly removedFiles: number;
 }
 
 export class DeltaTable {
   readonly store: ObjectStore;
-  private readonly duckdb: DuckDb;
-  private readonly checkpointInterval: number;
-  private readonly now: () => number;
+  readonly duckdb: DuckDb;
+  /** The clock: milliseconds since the epoch. */
+  readonly now: () => number;
+  private readonly checkpointInterval: number | undefined;
   private readonly onCheckpointError: (error: unknown) => void;
+  private readonly userMetadata: { readonly userMetadata?: string };
   private newest: Snapshot | undefined;
+  /** Version of the newest checkpoint that this object knows of. */
+  private lastCheckpoint: number | undefined;
 
   constructor(store: ObjectStore, duckdb: DuckDb, options: TableOptions = {}) {
     this.store = store;
     this.duckdb = duckdb;
-    this.checkpointInterval = options.checkpointInterval ?? 10;
+    this.checkpointInterval = options.checkpointInterval;
     this.now = options.now ?? Date.now;
     this.onCheckpointError = options.onCheckpointError ?? (() => {});
+    this.userMetadata = options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata };
   }
 
   /** The newest version, or the one asked for; undefined where there is no table. */
   async snapshot(version?: number): Promise<Snapshot | undefined> {
     if (version !== undefined) return loadSnapshot(this.store, this.duckdb, version);
     this.newest = this.newest
-      ? await refreshSnapshot(this.store, this.newest)
+      ? await refreshSnapshot(this.store, this.duckdb, this.newest)
       : await loadSnapshot(this.store, this.duckdb);
     return this.newest;
   }
@@ -86,82 +102,128 @@ export class DeltaTable {
     });
   }
 
-  /** Writes the rows of a query as data files of this table. They are invisible until `write` names them. */
-  stage(session: Session, sql: string, schema: StructType): Promise<Staged> {
-    return stage(this.store, session, sql, schema, this.now());
+  /** The version of this number, or the newest at or before an instant; the newest of all by default. */
+  async at({
+    version,
+    timestamp,
+  }: {
+    readonly version?: number;
+    readonly timestamp?: Date;
+  }): Promise<Snapshot> {
+    if (timestamp === undefined) return this.existingSnapshot(version);
+    return this.existingSnapshot(await versionAt(this.store, timestamp.getTime()));
+  }
+
+  /**
+   * Writes the rows of a query as data files of this table. They are invisible until a commit names them. `shape`:
+   * the columns of a new table, or the metadata of the commit that will name the files, whose constraints hold.
+   */
+  async stage(
+    session: Session,
+    sql: string,
+    shape: StructType | Pick<Snapshot, "metadata" | "schema">,
+    options: Omit<StageOptions, "now"> = {},
+  ): Promise<Staged> {
+    if ("fields" in shape) return this.stageAs(session, sql, plainLayout(shape), options);
+    const rules = rulesOf(shape.metadata, shape.schema);
+    if (rules.length > 0) await checkRules(session, rules, emptySql(shape.schema));
+    return checkingRules(this.store.root, () =>
+      this.stageAs(session, guarded(sql, rules), layoutOf(shape.metadata, shape.schema), options),
+    );
+  }
+
+  /** As `stage`, without a look at constraints: for rows that are in the table already. */
+  stageAs(
+    session: Session,
+    sql: string,
+    layout: Layout,
+    options: Omit<StageOptions, "now"> = {},
+  ): Promise<Staged> {
+    return stage(this.store, session, sql, layout, { ...options, now: this.now() });
   }
 
   /** Commits a write: all of it, or none. */
   async write(write: Write): Promise<CommitOutcome> {
-    const now = this.now();
-    if (write.base) checkWrite(write, write.base, this.store.root);
-    const outcome = await commit(
-      this.store,
-      {
-        readVersion: write.base?.version ?? -1,
-        operation: write.operation,
-        ...(write.parameters ? { operationParameters: write.parameters } : {}),
-        operationMetrics: {
-          numFiles: String(write.staged.files.length),
-          numOutputRows: String(write.staged.rows),
-          numOutputBytes: String(write.staged.bytes),
-        },
-        actions: actionsOf(write, now),
-        reads: write.reads,
+    const outcome = await this.commit({
+      base: write.base,
+      operation: write.operation,
+      ...(write.parameters ? { operationParameters: write.parameters } : {}),
+      operationMetrics: {
+        numFiles: String(write.staged.files.length),
+        numOutputRows: String(write.staged.rows),
+        numOutputBytes: String(write.staged.bytes),
       },
-      now,
-    );
-    if (outcome.status === "committed") await this.checkpointIfDue(outcome.version, now);
-    else await this.discard(write.staged);
+      actions: actionsOf(write, this.now()),
+      reads: write.reads,
+    });
+    if (outcome.status === "lost") await this.discard(write.staged);
+    return outcome;
+  }
+
+  /** Commits actions that were decided on a snapshot. Files that they name must have been written. */
+  async commit(proposal: Proposal): Promise<CommitOutcome> {
+    const now = this.now();
+    if (proposal.base) checkProposal(proposal, proposal.base, this.store.root);
+    const outcome = await commit(this.store, { ...this.userMetadata, ...proposal }, now);
+    if (outcome.status === "committed") await this.checkpointIfDue(outcome.version, proposal.base, now);
     return outcome;
   }
 
   /** Deletes staged files that no commit will name. Never for a commit whose outcome is not known. */
-  async discard(staged: Staged): Promise<void> {
-    for (const file of staged.files) await this.store.delete(file.path);
+  async discard(staged: Pick<Staged, "files">): Promise<void> {
+    await discardFiles(this.store, staged.files);
   }
 
   /** The newest commits whose entries are still there, newest first. */
   async history(limit = 1000): Promise<HistoryEntry[]> {
     const commits = await readHistory(this.store, limit);
-    return commits.map(({ version, actions }) => {
-      const info = actions.find((action) => "commitInfo" in action);
-      return {
-        version,
-        ...(info && "commitInfo" in info ? info.commitInfo : {}),
-        addedFiles: actions.filter((action) => "add" in action).length,
-        removedFiles: actions.filter((action) => "remove" in action).length,
-      };
-    });
+    return commits.map(({ commitInfo, ...entry }) => ({ ...commitInfo, ...entry }));
   }
 
-  private async checkpointIfDue(version: number, now: number): Promise<void> {
-    if (version === 0 || version % this.checkpointInterval !== 0) return;
+  private async checkpointIfDue(version: number, base: Snapshot | undefined, now: number): Promise<void> {
+    if (base === undefined) return;
     try {
-      const snapshot = await this.snapshot(version);
-      if (snapshot) await writeCheckpoint(this.store, this.duckdb, snapshot, now);
+      if (!(await this.isCheckpointDue(version, base))) return;
+      const snapshot = await this.existingSnapshot(version);
+      await writeCheckpoint(this.store, this.duckdb, snapshot, now);
+      this.lastCheckpoint = version;
     } catch (error) {
       // The commit stands. The log without this checkpoint is longer to read, not wrong.
       this.onCheckpointError(error);
     }
   }
+
+  private async isCheckpointDue(version: number, { metadata, files }: Snapshot): Promise<boolean> {
+    if (this.checkpointInterval !== undefined) return version % this.checkpointInterval === 0;
+    if (!checkpointDue({ version, metadata, files }, this.lastCheckpoint)) return false;
+    // Another writer may have written one.
+    this.lastCheckpoint = (await readLastCheckpoint(this.store))?.version ?? -1;
+    return checkpointDue({ version, metadata, files }, this.lastCheckpoint);
+  }
+}
+
+/** No rows, in the columns of a schema. */
+function emptySql(schema: StructType): string {
+  const columns = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
+  return `SELECT ${columns.join(", ") || "NULL"} WHERE false`;
 }
 
 /** Refuses what the table's protocol or properties do not allow. */
-function checkWrite(write: Write, base: Snapshot, where: string): void {
+function checkProposal({ actions, operation }: Proposal, base: Snapshot, where: string): void {
   checkWritable(base.protocol, base.metadata, where);
-  const hasDomains = base.protocol.writerFeatures?.includes("domainMetadata") === true;
-  if ((write.domains ?? []).length > 0 && !hasDomains) {
+  const features = featuresOf(base.protocol);
+  if (actions.some((a) => "domainMetadata" in a) && !features.has("domainMetadata")) {
     throw new TerminalError(`${where} was not made by Ingot: its protocol has no domain metadata`, {
       code: "DELTA_UNSUPPORTED_FEATURE",
       value: "domainMetadata",
       next: "Move that table away, so that it is made anew.",
     });
   }
-  if (base.metadata.configuration["delta.appendOnly"] === "true" && [...(write.removes ?? [])].length > 0) {
+  const removesData = actions.some((a) => "remove" in a && a.remove.dataChange);
+  if (removesData && base.metadata.configuration["delta.appendOnly"] === "true") {
     throw new TerminalError(`${where} is append-only`, {
       code: "DELTA_APPEND_ONLY",
-      value: write.operation,
+      value: operation,
       allowed: "commits that remove nothing",
       next: "Unset the table property delta.appendOnly, or write to another table.",
     });
@@ -171,40 +233,17 @@ function checkWrite(write: Write, base: Snapshot, where: string): void {
 /** The state that a write moves to, as actions. */
 function actionsOf(write: Write, now: number): Action[] {
   const actions: Action[] = [];
-  const { base } = write;
+  const { base, schema, description } = write;
   if (base === undefined) {
-    const domainMetadata = (write.domains ?? []).length > 0;
-    actions.push({ protocol: newProtocol({ domainMetadata }) });
-  }
-  if (base === undefined || !sameColumns(base.schema, write.schema)) {
-    actions.push({
-      metaData: {
-        ...(base?.metadata ?? {
-          id: randomUUID(),
-          format: { provider: "parquet", options: {} },
-          configuration: {},
-          createdTime: now,
-          ...(write.description ? { description: write.description } : {}),
-        }),
-        partitionColumns: [],
-        schemaString: JSON.stringify(write.schema),
-      },
-    });
+    const features = (write.domains ?? []).length > 0 ? ["domainMetadata"] : [];
+    actions.push({ protocol: protocolWith(features) });
+    actions.push({ metaData: newMetadata(schema, now, description === undefined ? {} : { description }) });
+  } else if (!sameColumns(base.schema, schema)) {
+    actions.push({ metaData: withSchema(base.metadata, schema) });
   }
   for (const txn of write.transactions ?? []) actions.push({ txn });
   for (const domainMetadata of write.domains ?? []) actions.push({ domainMetadata });
-  for (const file of write.removes ?? []) {
-    actions.push({
-      remove: {
-        path: file.path,
-        deletionTimestamp: now,
-        dataChange: true,
-        extendedFileMetadata: true,
-        partitionValues: file.partitionValues,
-        size: file.size,
-      },
-    });
-  }
+  for (const file of write.removes ?? []) actions.push({ remove: removeOf(file, now) });
   for (const add of write.staged.files) actions.push({ add });
   return actions;
 }

@@ -18,7 +18,7 @@ import { checkColumns, contractSchema, modelError } from "./contract.ts";
 import type { Model } from "./model.ts";
 import { commitModel, type ModelResult, type ModelRun } from "./run.ts";
 
-const FILE = "_ingot_file_path";
+const FILE = "_ingot_file";
 
 /** Brings the table up to the pinned version of its bronze table. */
 export async function runMerge(run: ModelRun): Promise<ModelResult> {
@@ -133,11 +133,12 @@ async function checkKeys(run: ModelRun, staged: Staged): Promise<void> {
 /** Files of the target that hold a key of the change. */
 async function touchedFiles(run: ModelRun, base: Snapshot): Promise<AddFile[]> {
   const { session, target, model } = run;
-  const scan = await scanSql(target.store, scannable(base), FILE);
+  const table = scannable(base);
+  const scan = await scanSql(target.store, table, { fileIndex: FILE });
   const rows = await session.rows(
-    `SELECT DISTINCT ${FILE} AS path FROM (${scan}) SEMI JOIN changes USING (${identifiers(model.contract.key)})`,
+    `SELECT DISTINCT ${FILE} AS file FROM (${scan}) SEMI JOIN changes USING (${identifiers(model.contract.key)})`,
   );
-  return rows.flatMap((row) => base.files.get(String(row.path)) ?? []);
+  return rows.flatMap((row) => table.files[Number(row.file)] ?? []);
 }
 
 async function countChanges(session: Session): Promise<number> {

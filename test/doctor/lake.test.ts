@@ -1,13 +1,15 @@
 import { readdir, writeFile } from "node:fs/promises";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { attempt } from "../../jobs/doctor/check.ts";
 import { checkDuckDb } from "../../jobs/doctor/duckdb.ts";
 import { checkLake, checkStore } from "../../jobs/doctor/lake.ts";
 import { MemoryStore } from "../../lakehouse/store/memory.ts";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import { useFolder } from "../support/folder.ts";
+import { s3Available, useS3 } from "../support/s3.ts";
 
 const folder = useFolder();
+const s3 = useS3();
 
 /** The lake as the doctor sees it; what is thrown becomes a failure. */
 const lakeAt = (root: string) => attempt("lake", "", () => checkLake(root));
@@ -52,6 +54,38 @@ it("storage that Ingot does not know is a failure, not a crash", async () => {
       fix: expect.stringContaining("folder"),
     },
   ]);
+});
+
+describe.skipIf(!s3Available())("a lake on S3", () => {
+  const reach = () => ({ endpoint: s3.endpoint, credentials: s3.credentials });
+
+  it("is tried by writing, racing, listing and deleting, and nothing is left in it", async () => {
+    const root = `s3://${s3.bucket}/lake`;
+    const results = await Promise.all([1, 2, 3].map(() => checkLake(root, reach())));
+    for (const result of results)
+      expect(result).toMatchObject({
+        status: "ok",
+        found: `${root}: write, conditional create, list, delete`,
+      });
+    expect(await s3.store("lake").list("")).toEqual([]);
+  });
+
+  it("that cannot be used says why and what to do", async () => {
+    const wrong = { ...s3.credentials, secretAccessKey: "s3cret" };
+    const results = await attempt("lake", "", () =>
+      checkLake(`s3://${s3.bucket}/lake`, { ...reach(), credentials: wrong }),
+    );
+    expect(results).toMatchObject([
+      {
+        status: "failed",
+        found: expect.stringContaining("refused the signature"),
+        fix: expect.stringContaining("AWS_SECRET_ACCESS_KEY"),
+      },
+    ]);
+    expect(JSON.stringify(results)).not.toContain("s3cret");
+    const [absent] = await attempt("lake", "", () => checkLake("s3://nowhere/lake", reach()));
+    expect(absent).toMatchObject({ status: "failed", found: expect.stringContaining("no bucket nowhere") });
+  });
 });
 
 /** Storage that breaks one promise. */

@@ -1,0 +1,72 @@
+/** How a table's columns may change (PROTOCOL.md, "Schema Evolution" is left to writers; "Type Widening" is not). */
+import { TerminalError } from "../errors.ts";
+import type { DataType, StructField, StructType } from "./schema.ts";
+
+/** Widenings that every reader of the type widening feature knows. */
+const WIDER: Readonly<Record<string, readonly string[]>> = {
+  byte: ["short", "integer", "long", "double"],
+  short: ["integer", "long", "double"],
+  integer: ["long", "double"],
+  float: ["double"],
+  date: ["timestamp_ntz"],
+};
+/** Digits that an integer needs before the point of a decimal. */
+const DIGITS: Readonly<Record<string, number>> = { byte: 10, short: 10, integer: 10, long: 20 };
+
+/** Whether every value of `from` is one of `to`, and the protocol allows the change. */
+export function widens(from: DataType, to: DataType): boolean {
+  if (typeof from !== "string" || typeof to !== "string") return false;
+  if (WIDER[from]?.includes(to)) return true;
+  const target = decimalOf(to);
+  if (target === undefined) return false;
+  const source = decimalOf(from);
+  if (source !== undefined) {
+    const [more, scale] = [target.precision - source.precision, target.scale - source.scale];
+    return scale >= 0 && more >= scale && (more > 0 || scale > 0);
+  }
+  const digits = DIGITS[from];
+  return digits !== undefined && target.precision - target.scale >= digits;
+}
+
+function decimalOf(type: string): { precision: number; scale: number } | undefined {
+  const match = /^decimal\((\d+),\s*(\d+)\)$/.exec(type);
+  return match === null ? undefined : { precision: Number(match[1]), scale: Number(match[2]) };
+}
+
+/** The field of this name; as SQL has it, case does not count. */
+export function findField(schema: StructType, name: string): StructField | undefined {
+  return (
+    schema.fields.find((f) => f.name === name) ??
+    schema.fields.find((f) => f.name.toLowerCase() === name.toLowerCase())
+  );
+}
+
+/** As `findField`; a column that is not there is an error that lists those that are. */
+export function existingField(schema: StructType, name: string): StructField {
+  const found = findField(schema, name);
+  if (found !== undefined) return found;
+  throw new TerminalError(`there is no column ${name}`, {
+    code: "DELTA_NO_SUCH_COLUMN",
+    value: name,
+    allowed: schema.fields.map((f) => f.name).join(", "),
+    next: "Correct the name; `ingot table schema` shows the columns.",
+  });
+}
+
+/**
+ * The table's columns with those that rows bring. Without `evolve` a new column is an error. New columns come last
+ * and are nullable; types stay the table's: rows are cast to them.
+ */
+export function mergeColumns(schema: StructType, incoming: StructType, evolve: boolean): StructType {
+  const added = incoming.fields.filter((f) => findField(schema, f.name) === undefined);
+  if (added.length === 0) return schema;
+  if (!evolve) {
+    throw new TerminalError(`the rows have columns that the table does not have`, {
+      code: "DELTA_UNKNOWN_COLUMNS",
+      value: added.map((f) => f.name).join(", "),
+      allowed: schema.fields.map((f) => f.name).join(", "),
+      next: "Leave them out, or allow the table to grow with `evolveSchema: true`.",
+    });
+  }
+  return { ...schema, fields: [...schema.fields, ...added.map((f) => ({ ...f, nullable: true }))] };
+}

@@ -1,0 +1,87 @@
+/** Table properties that a writer must act upon (PROTOCOL.md, Delta's documentation of table properties). */
+import { TerminalError } from "../errors.ts";
+import { CONSTRAINT_PREFIX } from "./constraints.ts";
+import type { DataType, StructType } from "./schema.ts";
+
+/** Properties that switch a feature on when they are `true`. */
+const SWITCHES: Readonly<Record<string, string>> = {
+  "delta.appendOnly": "appendOnly",
+  "delta.enableChangeDataFeed": "changeDataFeed",
+  "delta.enableDeletionVectors": "deletionVectors",
+  "delta.enableInCommitTimestamps": "inCommitTimestamp",
+  "delta.enableTypeWidening": "typeWidening",
+};
+/** Properties that this kernel honours or may pass on as they are. */
+const OTHERS = new Set([
+  "delta.checkpointInterval",
+  "delta.checkpointPolicy",
+  "delta.checkpoint.writeStatsAsJson",
+  "delta.checkpoint.writeStatsAsStruct",
+  "delta.columnMapping.mode",
+  "delta.columnMapping.maxColumnId",
+  "delta.dataSkippingNumIndexedCols",
+  "delta.deletedFileRetentionDuration",
+  "delta.enableExpiredLogCleanup",
+  "delta.inCommitTimestampEnablementTimestamp",
+  "delta.inCommitTimestampEnablementVersion",
+  "delta.isolationLevel",
+  "delta.logRetentionDuration",
+  "delta.minReaderVersion",
+  "delta.minWriterVersion",
+  "delta.setTransactionRetentionDuration",
+  "delta.targetFileSize",
+]);
+
+type Properties = Readonly<Record<string, string>>;
+
+/** The features that properties and columns ask for. */
+export function featuresFor(configuration: Properties, schema: StructType): string[] {
+  const features = Object.entries(SWITCHES).flatMap(([key, feature]) =>
+    configuration[key] === "true" ? feature : [],
+  );
+  const mode = configuration["delta.columnMapping.mode"];
+  if (mode === "name" || mode === "id") features.push("columnMapping");
+  if (configuration["delta.checkpointPolicy"] === "v2") features.push("v2Checkpoint");
+  if (Object.keys(configuration).some((key) => key.startsWith(CONSTRAINT_PREFIX)))
+    features.push("checkConstraints");
+  if (uses(schema, "timestamp_ntz")) features.push("timestampNtz");
+  return features;
+}
+
+function uses(type: DataType, primitive: string): boolean {
+  if (typeof type === "string") return type === primitive;
+  if (type.type === "struct") return type.fields.some((f) => uses(f.type, primitive));
+  if (type.type === "array") return uses(type.elementType, primitive);
+  return uses(type.keyType, primitive) || uses(type.valueType, primitive);
+}
+
+/** Refuses properties of Delta's that this kernel would not honour, and values that they cannot have. */
+export function checkProperties(properties: Properties): void {
+  for (const [key, value] of Object.entries(properties)) {
+    if (!key.startsWith("delta.") || key.startsWith(CONSTRAINT_PREFIX)) continue;
+    if (!(key in SWITCHES) && !OTHERS.has(key)) {
+      throw new TerminalError(`property ${key} is not one that can be set`, {
+        code: "DELTA_BAD_PROPERTY",
+        value: key,
+        allowed: [...Object.keys(SWITCHES), ...OTHERS].join(", "),
+        next: "Correct the name; names of your own must not begin with delta.",
+      });
+    }
+    const allowed = allowedValues(key);
+    if (allowed !== undefined && !allowed.includes(value)) {
+      throw new TerminalError(`property ${key} cannot be ${value}`, {
+        code: "DELTA_BAD_PROPERTY",
+        value,
+        allowed: allowed.join(", "),
+      });
+    }
+  }
+}
+
+function allowedValues(key: string): readonly string[] | undefined {
+  if (key in SWITCHES) return ["true", "false"];
+  if (key === "delta.columnMapping.mode") return ["none", "name", "id"];
+  if (key === "delta.checkpointPolicy") return ["classic", "v2"];
+  if (key === "delta.isolationLevel") return ["Serializable"];
+  return undefined;
+}
