@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { DuckDb } from "../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../lakehouse/errors.ts";
-import { isAddress, Lake, openStore } from "../lakehouse/lake.ts";
+import { isAddress, Lake, openStore, openStoreFor } from "../lakehouse/lake.ts";
 import type { ProgressListener } from "../lakehouse/progress.ts";
 import { connect, disconnect } from "../layers/bronze/postgres/connect.ts";
 import type { Config } from "../layers/definition/config.ts";
@@ -53,6 +53,7 @@ export async function withRuntime<T>(
     const duckdb = await DuckDb.open({
       memoryMb: config.memoryMb,
       threads: Math.min(config.threads, cpus().length),
+      spillFolder: config.spillFolder,
     });
     closing.push(async () => duckdb.close());
     const lakeRoot = lakeRootOf(loaded);
@@ -64,7 +65,7 @@ export async function withRuntime<T>(
       config,
       folder,
       lakeRoot,
-      lake: new Lake(openStore(lakeRoot, config.s3), duckdb),
+      lake: new Lake(await openStoreFor(duckdb, lakeRoot, config.s3), duckdb),
       onProgress: (event) => progress.onProgress(event),
       database: databaseOnce,
       target: targetOnce,

@@ -4,9 +4,11 @@ import { s3FromEnvironment } from "./config/settings.ts";
 import { LOG_FOLDER } from "./delta/log.ts";
 import { DeltaTable, type TableOptions } from "./delta/table.ts";
 import type { DuckDb } from "./duckdb/duckdb.ts";
+import { openHttpfs } from "./duckdb/httpfs.ts";
 import { TerminalError } from "./errors.ts";
 import { LocalStore } from "./store/local.ts";
 import { type S3Options, S3Store } from "./store/s3.ts";
+import { currentCredentials } from "./store/s3-client.ts";
 import type { ObjectStore } from "./store/store.ts";
 
 /** `pipeline/layer/table`: the address of a table inside a lake. */
@@ -44,6 +46,22 @@ export class Lake {
 
 /** Whether this names a place by scheme, as `s3://bucket/prefix` does, and not a folder. */
 export const isAddress = (place: string): boolean => /^[a-z0-9+.-]+:\/\//i.test(place);
+
+/**
+ * As `openStore`, for a DuckDB that may read it: where `s3.httpfs` names the extension, DuckDB opens the files of an
+ * `s3://` address itself.
+ */
+export async function openStoreFor(
+  duckdb: DuckDb,
+  address: string,
+  s3: S3Options & { readonly httpfs?: string | undefined },
+): Promise<ObjectStore> {
+  const { httpfs, ...options } = s3;
+  if (httpfs === undefined || !address.startsWith("s3://")) return openStore(address, options);
+  const credentials = await currentCredentials(options, options.credentials);
+  await openHttpfs(duckdb, address, { ...options, extension: httpfs, credentials });
+  return openStore(address, { ...options, direct: true });
+}
 
 /**
  * The store for a lake's address: a folder, or `s3://bucket/prefix`. Where S3 is comes from `s3`, else from the

@@ -1,5 +1,5 @@
 /** Folders for files that live as long as the work that needs them, outside of any store. */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf } from "./errors.ts";
@@ -7,20 +7,21 @@ import { codeOf } from "./errors.ts";
 const PREFIX = "ingot-scratch-";
 
 /**
- * A new folder that only this user can enter; the caller removes it. What killed processes left behind is removed
+ * A new folder in `parent` that only this user can enter; the caller removes it. What killed processes left behind is removed
  * on the way: the name of a folder holds the id of its process.
  */
-export async function makeScratch(): Promise<string> {
-  await sweep();
-  return mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+export async function makeScratch(parent = tmpdir()): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  await sweep(parent);
+  return mkdtemp(join(parent, `${PREFIX}${process.pid}-`));
 }
 
-async function sweep(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
+async function sweep(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split("-")[0]) : 0;
     // Another user's folder stays: it is not ours to remove.
     if (pid > 0 && !isAlive(pid))
-      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+      await rm(join(parent, name), { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -1,11 +1,11 @@
 /** SQL over the tables of a lake, for reading only: nothing is written, and no file outside of the lake is opened. */
 import { cpus } from "node:os";
-import { fileAddresses, scannable, scanSql } from "../../lakehouse/delta/scan.ts";
+import { planScan, scannable } from "../../lakehouse/delta/scan.ts";
 import { countRows } from "../../lakehouse/delta/stats.ts";
 import { DuckDb, type ResultColumn, type Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
-import type { Lake } from "../../lakehouse/lake.ts";
+import { type Lake, openStoreFor } from "../../lakehouse/lake.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ListedTable } from "../terminal/complete.ts";
 import type { QueryResult } from "../terminal/result.ts";
@@ -33,12 +33,15 @@ export async function openExplorer(runtime: Runtime): Promise<Explorer> {
     memoryMb: runtime.config.memoryMb,
     threads: Math.min(runtime.config.threads, cpus().length),
     keepOrder: true,
+    spillFolder: runtime.config.spillFolder,
   });
   const session = await duckdb.session();
-  const { listed, files } = await attachTables(session, runtime.lake).catch((error: unknown) => {
-    duckdb.close();
-    throw error;
-  });
+  const { listed, files } = await openStoreFor(duckdb, runtime.lakeRoot, runtime.config.s3)
+    .then(() => attachTables(session, runtime.lake))
+    .catch((error: unknown) => {
+      duckdb.close();
+      throw error;
+    });
   const home = runtime.config.pipelines.find((p) => listed.some((t) => t.pipeline === p.name))?.name;
   if (home !== undefined) await session.run(`USE ${identifier(home)}`);
   // The files of the pinned versions and no other, neither to read nor to write.
@@ -97,10 +100,9 @@ async function attachTables(
     const schema = `${identifier(pipeline)}.${identifier(layer)}`;
     const view = `${schema}.${identifier(table)}`;
     const part = scannable(snapshot);
-    await session.run(
-      `CREATE SCHEMA IF NOT EXISTS ${schema}; CREATE VIEW ${view} AS ${await scanSql(store, part)}`,
-    );
-    files.push(...(await fileAddresses(store, part)));
+    const { sql, addresses } = await planScan(store, part);
+    await session.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; CREATE VIEW ${view} AS ${sql}`);
+    files.push(...addresses);
     const columns = await session.describe(`SELECT * FROM ${view}`);
     listed.push({ pipeline, name: `${layer}.${table}`, rows: countRows(part.files), columns });
   }

@@ -23,6 +23,8 @@ const s3Shape = z.strictObject({
   region: z.string().min(1, "a region such as eu-central-1").optional(),
   /** The bucket in the path, not in the host name; by default where an endpoint is set. */
   pathStyle: z.union([z.boolean(), z.stringbool()], "true or false").optional(),
+  /** File of DuckDB's extension httpfs; without it data files are fetched into a local cache. */
+  httpfs: z.string().min(1, "the file httpfs.duckdb_extension").optional(),
 });
 
 /** Keys of a configuration file, beside `pipelines`. */
@@ -36,6 +38,8 @@ export const settingsShape = {
   /** Memory that DuckDB may use before it spills, in megabytes. */
   memoryMb: count(64, 1_048_576).default(256),
   threads: count(1, 1024).default(2),
+  /** Folder for what does not fit into that memory; the system's folder for temporary files by default. */
+  spillFolder: z.string().min(1, "a folder such as /var/tmp").optional(),
   /** Tables loaded, and models built, at once; each takes a thread of a pool of 16. */
   concurrency: count(1, 12).default(3),
   s3: s3Shape.prefault({}),
@@ -48,12 +52,14 @@ const OVERRIDES: readonly (readonly [variable: string, key: string])[] = [
   ["REDIS_URL", "redis"],
   ["INGOT_MEMORY_MB", "memoryMb"],
   ["INGOT_THREADS", "threads"],
+  ["INGOT_SPILL_FOLDER", "spillFolder"],
   ["INGOT_CONCURRENCY", "concurrency"],
   ["AWS_ENDPOINT_URL_S3", "s3.endpoint"],
   ["AWS_ENDPOINT_URL", "s3.endpoint"],
   ["AWS_REGION", "s3.region"],
   ["AWS_DEFAULT_REGION", "s3.region"],
   ["INGOT_S3_PATH_STYLE", "s3.pathStyle"],
+  ["INGOT_S3_HTTPFS", "s3.httpfs"],
 ];
 
 /** Where each overridden key came from: the name of the variable. */

@@ -141,8 +141,8 @@ const schemas = {
 } as const;
 
 /**
- * The place of a data file, whichever way its path was written: URI-decoded, `file:` prefixes off. A live file is
- * known by this alone, a tombstone by this and its deletion vector (section "Action Reconciliation").
+ * The place of a file, whichever way its path was written: URI-decoded, `file:` prefixes off. Two actions whose paths
+ * lead to one place concern one file on the store.
  */
 export function canonicalPath(path: string): string {
   const bare = /^file:/i.test(path) ? path.replace(/^file:(\/\/[^/]*)?/i, "") : path;
@@ -154,10 +154,13 @@ export function canonicalPath(path: string): string {
   }
 }
 
-/** The identity of a logical file: one data file with one deletion vector, or none. */
+/**
+ * The identity of a logical file: one path, as it is written, with one deletion vector or none (section "Action
+ * Reconciliation"). Writers repeat a path as the `add` has it; delta-kernel compares them so too.
+ */
 export function logicalFile(file: Pick<AddFile | RemoveFile, "path" | "deletionVector">): string {
   const vector = file.deletionVector;
-  return `${canonicalPath(file.path)}\n${vector === undefined ? "" : deletionVectorId(vector)}`;
+  return `${file.path}\n${vector === undefined ? "" : deletionVectorId(vector)}`;
 }
 
 type ActionKind = keyof typeof schemas;

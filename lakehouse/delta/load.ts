@@ -18,7 +18,8 @@ const MOST_TRIES = 3;
 
 /**
  * The table at `version`, or at its newest one. Undefined where there is no table. A checkpoint that cannot be read is
- * passed over where an older one, or the log from its start, leads to the same version.
+ * passed over where an older one, or the log from its start, leads to the same version. Checksum files are not looked
+ * at: they cost a request, and where they disagree with the log it is the log that counts.
  */
 export async function loadSnapshot(
   store: ObjectStore,

@@ -1,16 +1,17 @@
 /** A snapshot as a DuckDB relation over exactly the files that it names. */
-
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, rename, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { readParquet } from "../duckdb/duckdb.ts";
-import { identifier, literal } from "../duckdb/quote.ts";
-import { TerminalError } from "../errors.ts";
+import { createHash } from "node:crypto";
+import { type DataFileCache, sharedCache } from "../cache/data-file-cache.ts";
+import { fetchObject } from "../cache/fetch-object.ts";
+import { identifier } from "../duckdb/quote.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { AddFile } from "./actions.ts";
-import { readDeletionVector } from "./deletion-vector/read.ts";
-import { duckdbType, type StructType } from "./schema.ts";
+import { type Layout, layoutOf, nameInFiles } from "./layout.ts";
+import { deletedRows } from "./scan/deleted-rows.ts";
+import { placeOf } from "./scan/file-address.ts";
+import { partSql } from "./scan/part-sql.ts";
+import { divide, type NumberedFile } from "./scan/parts.ts";
+import { missingFile } from "./scan/read-error.ts";
+import { duckdbType, type StructField, type StructType } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** What a relation is made of; a snapshot is one, a subset of its files another. */
@@ -18,103 +19,120 @@ export interface Scannable {
   readonly schema: StructType;
   readonly partitionColumns: readonly string[];
   readonly files: readonly AddFile[];
+  /** Whether files have names or ids of their own for the columns; `none` where absent. */
+  readonly mapping?: Layout["mapping"];
 }
 
-export function scannable(snapshot: Snapshot): Scannable {
+/** All rows of a snapshot. */
+export function scannable(snapshot: Pick<Snapshot, "schema" | "metadata" | "files">): Scannable {
   return {
     schema: snapshot.schema,
     partitionColumns: snapshot.metadata.partitionColumns,
     files: [...snapshot.files.values()],
+    mapping: layoutOf(snapshot.metadata, snapshot.schema).mapping,
   };
 }
 
-/** Names of columns that a scan gives beside the table's. */
-export interface ScanColumns {
-  /** Index into the list of files, INTEGER. */
+/** Names of columns to add behind those of the table; absent ones are not added. */
+export interface ScanOptions {
+  /** INTEGER: the place of the row's file in `files`. */
   readonly fileIndex?: string;
-  /** Place in the file, BIGINT. */
+  /** BIGINT: the row's place in its file, from 0; deleted rows count. */
   readonly rowIndex?: string;
+  /** VARCHAR: the path of the row's file as the log has it. */
+  readonly filePath?: string;
+  /** Where files of stores that DuckDB cannot open are kept; the process has one by default. */
+  readonly cache?: DataFileCache;
 }
 
-/** SQL that gives the rows of these files in the table's columns. */
-export async function scanSql(store: ObjectStore, table: Scannable, o: ScanColumns = {}): Promise<string> {
-  const { schema, files } = table;
-  const extra = [
-    ...(o.fileIndex ? [`NULL::INTEGER AS ${o.fileIndex}`] : []),
-    ...(o.rowIndex ? [`NULL::BIGINT AS ${o.rowIndex}`] : []),
-  ];
-  if (files.length === 0) {
-    const nulls = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
-    return `SELECT ${[...nulls, ...extra].join(", ") || "NULL"} WHERE false`;
-  }
-  const addresses = await fileAddresses(store, table);
-  const parts = new Set(table.partitionColumns);
-  const phys = (f: StructType["fields"][number]) =>
-    String(f.metadata["delta.columnMapping.physicalName"] ?? f.name);
-  const cols = schema.fields
-    .filter((f) => !parts.has(f.name))
-    .map(
-      (f, i) =>
-        `${literal(phys(f))}: {name: 'c_${i}', type: ${literal(duckdbType(f.type))}, default_value: NULL}`,
-    );
-  const gone: string[] = [];
-  for (const [i, f] of files.entries()) {
-    if (f.deletionVector)
-      for (const r of await readDeletionVector(store, f.deletionVector)) gone.push(`(${i},${r})`);
-  }
-  const from = `read_parquet([${addresses.map(literal).join(", ")}], hive_partitioning=false, schema = MAP {${cols.join(", ")}})`;
-  const keys = schema.fields.filter((f) => parts.has(f.name));
-  const vals = files.map(
-    (file, i) => `(${[i, ...keys.map((f) => literal(file.partitionValues[phys(f)] ?? ""))].join(", ")})`,
-  );
-  let d = 0;
-  let p = 0;
-  const out = schema.fields.map((f) =>
-    parts.has(f.name)
-      ? `nullif(v${p++}, '')::${duckdbType(f.type)} AS ${identifier(f.name)}`
-      : `c_${d++} AS ${identifier(f.name)}`,
-  );
-  if (o.fileIndex) out.push(`_fi::INTEGER AS ${o.fileIndex}`);
-  if (o.rowIndex) out.push(`_rn AS ${o.rowIndex}`);
-  const names = ["_i", ...[...parts].map((_, i) => `v${i}`)];
-  const anti = gone.length ? ` ANTI JOIN (VALUES ${gone.join(", ")}) AS _dv(_fi,_rn) USING (_fi,_rn)` : "";
-  return `SELECT ${out.join(", ")} FROM (SELECT *, file_index AS _fi, file_row_number AS _rn FROM ${from}) ${anti} JOIN (VALUES ${vals.join(", ")}) AS _v(${names.join(", ")}) ON _i = _fi`;
+/** A relation, and what DuckDB opens for it. */
+export interface ScanPlan {
+  readonly sql: string;
+  /** Local files and URLs. */
+  readonly addresses: readonly string[];
 }
 
-/** What DuckDB opens for each of these files. */
-export function fileAddresses(store: ObjectStore, { files }: Scannable): Promise<string[]> {
-  return Promise.all(files.map((file) => addressOf(store, file.path)));
+/**
+ * SQL that gives the rows of these files in the table's columns, without the deleted ones. Files are immutable: the
+ * SQL stays right whatever is committed later, until vacuum; what it has of a cache stays for an hour at least.
+ */
+export async function scanSql(
+  store: ObjectStore,
+  table: Scannable,
+  options: ScanOptions = {},
+): Promise<string> {
+  return (await planScan(store, table, options)).sql;
 }
 
-/** A path of the log as something that DuckDB opens; fetched once into a local cache where the store is not local. */
-async function addressOf(store: ObjectStore, path: string): Promise<string> {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(path)) {
-    if (path.startsWith("file:")) return decodeURIComponent(new URL(path).pathname);
-    throw new TerminalError(`${store.root} names a file outside of it`, {
-      code: "DELTA_FOREIGN_FILE",
-      value: path,
-    });
+/**
+ * As `scanSql`, with the files that the SQL names. Rejects with `DELTA_UNSUPPORTED_TYPE` for a column that cannot be
+ * read, `DELTA_FOREIGN_FILE`, `DELTA_BAD_PARTITION_VALUE`, `DELTA_BAD_DELETION_VECTOR`, and `DELTA_MISSING_FILE` where a
+ * file had to be fetched; a missing file that DuckDB opens itself is found when the SQL runs (`explainReadError`).
+ */
+export async function planScan(
+  store: ObjectStore,
+  table: Scannable,
+  options: ScanOptions = {},
+): Promise<ScanPlan> {
+  if (table.files.length === 0) return { sql: emptySql(table.schema, options), addresses: [] };
+  const cache = options.cache ?? sharedCache();
+  const { mapping = "none", schema, partitionColumns } = table;
+  const parts = divide(table.files, partitionNames(table));
+  const addresses = await fileAddresses(store, table, { cache });
+  const used = [...addresses];
+  const sql: string[] = [];
+  for (const part of parts) {
+    const deleted = hasVectors(part)
+      ? await deletedRows(
+          store,
+          cache,
+          part.flatMap(({ file }) => file.deletionVector ?? []),
+        )
+      : undefined;
+    if (deleted?.file !== undefined) used.push(deleted.file);
+    const files = part.map((numbered) => ({ ...numbered, address: addresses[numbered.index] ?? "" }));
+    sql.push(partSql({ schema, partitionColumns, mapping, files, deleted: deleted?.sql }, options));
   }
-  const decoded = decodeURIComponent(path);
-  return store.address(decoded) ?? cached(store, decoded);
+  return { sql: sql.join(" UNION ALL "), addresses: used };
 }
 
-async function cached(store: ObjectStore, path: string): Promise<string> {
-  // One for each user, closed to others, who could plant files in it.
-  const folder = join(tmpdir(), `ingot-cache-${process.getuid?.() ?? "user"}`);
-  const name = createHash("sha256").update(`${store.root}\n${path}`).digest("hex");
-  const file = join(folder, `${name}.parquet`);
-  if (await stat(file).catch(() => undefined)) return file;
-  const bytes = await store.get(path);
-  if (bytes === undefined) {
-    throw new TerminalError(`${store.root} has lost the data file ${path}`, {
-      code: "DELTA_MISSING_FILE",
-      value: path,
-    });
-  }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const partial = join(folder, `.${randomUUID()}`);
-  await writeFile(partial, bytes);
-  await rename(partial, file);
-  return file;
+/** What DuckDB opens for each of these files, in their order. */
+export function fileAddresses(
+  store: ObjectStore,
+  { files }: Pick<Scannable, "files">,
+  { cache = sharedCache() }: Pick<ScanOptions, "cache"> = {},
+): Promise<string[]> {
+  return Promise.all(files.map((file) => addressOf(store, cache, file)));
+}
+
+function hasVectors(part: readonly NumberedFile[]): boolean {
+  return (part[0]?.file.deletionVector?.cardinality ?? 0) > 0;
+}
+
+function partitionNames({ schema, partitionColumns, mapping = "none" }: Scannable): string[] {
+  const fields = schema.fields.filter((f: StructField) => partitionColumns.includes(f.name));
+  return fields.map((f) => nameInFiles({ mapping }, f));
+}
+
+function emptySql(schema: StructType, { fileIndex, rowIndex, filePath }: ScanOptions): string {
+  const columns: (readonly [string, string])[] = schema.fields.map((f) => [f.name, duckdbType(f.type)]);
+  if (fileIndex !== undefined) columns.push([fileIndex, "INTEGER"]);
+  if (rowIndex !== undefined) columns.push([rowIndex, "BIGINT"]);
+  if (filePath !== undefined) columns.push([filePath, "VARCHAR"]);
+  return `SELECT ${columns.map(([name, type]) => `NULL::${type} AS ${identifier(name)}`).join(", ") || "NULL"} WHERE false`;
+}
+
+/** What DuckDB opens for a file; fetched once where it cannot open the store's own. */
+async function addressOf(store: ObjectStore, cache: DataFileCache, file: AddFile): Promise<string> {
+  const place = placeOf(store, file.path);
+  if ("file" in place) return place.file;
+  const address = store.address(place.path);
+  if (address !== undefined) return address;
+  // Some removals do not say how many bytes their file had.
+  const size = file.size > 0 ? file.size : undefined;
+  const identity = [store.root, place.path, size ?? "", file.modificationTime].join("\n");
+  const name = `${createHash("sha256").update(identity).digest("hex")}.parquet`;
+  return cache.file(name, async (partial) => {
+    if (!(await fetchObject(store, place.path, size, partial))) throw missingFile(store.root, file.path);
+  });
 }

@@ -84,19 +84,41 @@ const PRIMITIVES: Readonly<Record<string, string>> = {
   date: "DATE",
   timestamp: "TIMESTAMP WITH TIME ZONE",
   timestamp_ntz: "TIMESTAMP",
+  // Columns of no type hold nothing but null, and files do not have them.
+  void: "INTEGER",
+  null: "INTEGER",
 };
+/** Types that are text with a bound on its length. */
+const BOUNDED_TEXT = /^(var)?char\(\s*\d+\s*\)$/;
 const DECIMAL = /^decimal\((\d+),\s*(-?\d+)\)$/;
 
-/** The DuckDB type that holds a Delta type without loss. */
+/**
+ * The DuckDB type that holds a Delta type without loss. Throws `DELTA_UNSUPPORTED_TYPE` for a type that has none.
+ */
 export function duckdbType(type: DataType): string {
-  if (typeof type === "string") {
-    const name = PRIMITIVES[type] ?? (DECIMAL.test(type) ? type.toUpperCase() : undefined);
-    if (name !== undefined) return name;
-    throw new TerminalError(`type ${type} cannot be read`, { code: "DELTA_UNSUPPORTED_TYPE", value: type });
-  }
+  if (typeof type === "string") return primitiveType(type);
   if (type.type === "array") return `${duckdbType(type.elementType)}[]`;
   if (type.type === "map") return `MAP(${duckdbType(type.keyType)}, ${duckdbType(type.valueType)})`;
+  if (type.fields.length === 0) throw unsupported("struct without fields");
   return `STRUCT(${type.fields.map((f) => `${identifier(f.name)} ${duckdbType(f.type)}`).join(", ")})`;
+}
+
+function primitiveType(type: string): string {
+  const known = PRIMITIVES[type];
+  if (known !== undefined) return known;
+  if (type === "decimal") return "DECIMAL(10,0)";
+  if (DECIMAL.test(type)) return type.toUpperCase();
+  if (BOUNDED_TEXT.test(type) || /^string collate /i.test(type)) return "VARCHAR";
+  throw unsupported(type);
+}
+
+function unsupported(type: string): TerminalError {
+  return new TerminalError(`columns of type ${type} cannot be read`, {
+    code: "DELTA_UNSUPPORTED_TYPE",
+    value: type,
+    allowed: `${Object.keys(PRIMITIVES).join(", ")}, decimal, char, varchar, array, map, struct`,
+    next: "Read the table with an engine that knows this type, or write the column as another type.",
+  });
 }
 
 /** A field without nesting, as a new table has them. */

@@ -4,7 +4,6 @@ import { TerminalError } from "../errors.ts";
 import {
   type Action,
   type AddFile,
-  canonicalPath,
   type DomainMetadata,
   logicalFile,
   type Metadata,
@@ -22,7 +21,7 @@ export interface Snapshot {
   readonly protocol: Protocol;
   readonly metadata: Metadata;
   readonly schema: StructType;
-  /** Live files by `canonicalPath`. */
+  /** Live files by their `path` as it is written. */
   readonly files: ReadonlyMap<string, AddFile>;
   /** Removed files that a reader of an older version may still need, by `logicalFile`; without statistics and tags. */
   readonly tombstones: ReadonlyMap<string, RemoveFile>;
@@ -119,13 +118,13 @@ export class Replay {
   }
 
   private add(add: AddFile): void {
-    this.files.set(canonicalPath(add.path), add.dataChange ? { ...add, dataChange: false } : add);
+    this.files.set(add.path, add.dataChange ? { ...add, dataChange: false } : add);
     this.tombstones.delete(logicalFile(add));
   }
 
   private remove(remove: RemoveFile): void {
     const key = logicalFile(remove);
-    const path = canonicalPath(remove.path);
+    const { path } = remove;
     const live = this.files.get(path);
     if (live !== undefined && logicalFile(live) === key) this.files.delete(path);
     // Only vacuum looks at tombstones; checkpoints have no place for these either.

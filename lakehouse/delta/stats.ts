@@ -1,7 +1,8 @@
 /** Statistics of data files (PROTOCOL.md, "Per-file Statistics"), from what DuckDB's COPY returns. */
-import { z } from "zod";
 import type { AddFile } from "./actions.ts";
 import { dataFields, type Layout, nameInFiles } from "./layout.ts";
+import { parseFileStats } from "./skip/file-stats.ts";
+import { parseLossless, stringifyLossless } from "./skip/lossless-json.ts";
 
 /** What COPY … (RETURN_STATS) says of one column of one file; all values are text. */
 export type ColumnStatistics = Readonly<Record<string, string>>;
@@ -58,21 +59,9 @@ function timestampBound(value: string, zoned: boolean): string | undefined {
   return JSON.stringify(`${match[1]}T${match[2]}.${millis}${zoned ? "Z" : ""}`);
 }
 
-const statsSchema = z.object({
-  numRecords: z.number().optional(),
-  minValues: z.record(z.string(), z.unknown()).optional(),
-  maxValues: z.record(z.string(), z.unknown()).optional(),
-});
-
-function statsOf(file: AddFile): z.infer<typeof statsSchema> {
-  if (file.stats === undefined) return {};
-  const parsed = statsSchema.safeParse(JSON.parse(file.stats));
-  return parsed.success ? parsed.data : {};
-}
-
 /** Rows in the data file, deleted ones among them; undefined where its statistics do not say. */
 export function rowCount(file: AddFile): number | undefined {
-  return statsOf(file).numRecords;
+  return parseFileStats(file.stats).numRecords;
 }
 
 /** Live rows of these files by their statistics; files that have none count as empty. */
@@ -86,19 +75,24 @@ export function countRows(files: Iterable<AddFile>): number {
 /** Statistics of a file that gets a deletion vector: the bounds still hold, but need no longer be met by a row. */
 export function looseBounds({ stats }: Pick<AddFile, "stats">): { readonly stats?: string } {
   if (stats === undefined) return {};
-  const without = stats.replace(/,?"tightBounds"\s*:\s*(true|false)/, "");
-  return { stats: without.replace(/}\s*$/, `${/{\s*}\s*$/.test(without) ? "" : ","}"tightBounds":false}`) };
+  const parsed = parseLossless(stats);
+  return { stats: stringifyLossless({ ...(typeof parsed === "object" ? parsed : {}), tightBounds: false }) };
 }
 
 /** Whether a column of integers has one value only in all of these files; false where the statistics do not tell. */
 export function holdsOneValue(files: Iterable<AddFile>, column: string): boolean {
   const values = new Set<unknown>();
   for (const file of files) {
-    const { minValues, maxValues } = statsOf(file);
-    const [min, max] = [minValues?.[column], maxValues?.[column]];
+    const { minValues, maxValues } = parseFileStats(file.stats);
+    const [min, max] = [minValues, maxValues].map((values) => boundOf(values, column));
     // Beyond 2^53 neighbours look alike.
     if (typeof min !== "number" || !Number.isSafeInteger(min) || min !== max) return false;
     values.add(min);
   }
   return values.size <= 1;
+}
+
+function boundOf(values: unknown, column: string): unknown {
+  if (typeof values !== "object" || values === null) return undefined;
+  return Object.entries(values).find(([name]) => name === column)?.[1];
 }

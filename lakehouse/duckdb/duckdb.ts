@@ -3,8 +3,8 @@ import { rmSync } from "node:fs";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, StatementType } from "@duckdb/node-api";
 import { messageOf, TerminalError } from "../errors.ts";
 import { makeScratch } from "../scratch.ts";
-import { type NumberBatch, streamNumbers } from "./number-columns.ts";
 import { type ColumnBatch, describeColumns, type StructColumnType, streamColumns } from "./columns.ts";
+import { type NumberBatch, streamNumbers } from "./number-columns.ts";
 import { identifier, literal } from "./quote.ts";
 import { toPlain } from "./values.ts";
 
@@ -14,6 +14,8 @@ export interface DuckDbSettings {
   readonly threads: number;
   /** Keep the order of rows where a query asks for none; costs memory, pleases people. */
   readonly keepOrder?: boolean;
+  /** Where a folder for what does not fit into memory is made; the system's folder for temporary files by default. */
+  readonly spillFolder?: string | undefined;
 }
 
 /** A value that can be bound to a parameter. */
@@ -40,7 +42,7 @@ export class DuckDb {
 
   static async open(settings: DuckDbSettings): Promise<DuckDb> {
     // What is spilled is data: nobody else may read it.
-    const spillFolder = await makeScratch();
+    const spillFolder = await makeScratch(settings.spillFolder);
     const instance = await DuckDBInstance.create(":memory:", {
       threads: String(settings.threads),
       memory_limit: `${settings.memoryMb}MB`,

@@ -17,7 +17,8 @@ import {
 /**
  * A DuckDB value as plain JavaScript, without loss: numbers up to 32 bits and floats are numbers, 64-bit and wider
  * integers bigints, decimals, dates and times text (timestamps ISO 8601 with microseconds, `Z` where they are
- * instants), blobs bytes, lists arrays, structs and maps objects.
+ * instants), blobs bytes, lists arrays, structs and maps objects; keys of maps text, JSON where they are nested, hex
+ * where they are bytes.
  */
 export function toPlain(value: DuckDBValue): unknown {
   if (value === null || typeof value !== "object") return value;
@@ -37,9 +38,16 @@ export function toPlain(value: DuckDBValue): unknown {
     return Object.fromEntries(Object.entries(value.entries).map(([name, v]) => [name, toPlain(v)]));
   }
   if (value instanceof DuckDBMapValue) {
-    return Object.fromEntries(value.entries.map((e) => [String(toPlain(e.key)), toPlain(e.value)]));
+    return Object.fromEntries(value.entries.map((e) => [keyText(toPlain(e.key)), toPlain(e.value)]));
   }
   return String(value);
+}
+
+/** The name of a map's entry: different keys have different names. */
+function keyText(key: unknown): string {
+  if (key instanceof Uint8Array) return Buffer.from(key).toString("hex");
+  if (typeof key !== "object" || key === null) return String(key);
+  return JSON.stringify(key, (_name, value) => (typeof value === "bigint" ? String(value) : value));
 }
 
 const LAST_MICROS = 8_640_000_000_000_000_000n;

@@ -61,3 +61,17 @@ export async function connectS3(
     },
   });
 }
+
+/** The keys that a client would use now: those given, or what the SDK's default chain finds. */
+export async function currentCredentials(
+  settings: S3Settings,
+  credentials: S3Credentials | undefined,
+): Promise<S3Credentials & { readonly sessionToken?: string | undefined }> {
+  if (credentials !== undefined) return credentials;
+  const client = await connectS3(settings, undefined, TIMEOUTS);
+  try {
+    return await client.config.credentials();
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { numberText, parseLossless } from "../../lakehouse/delta/skip/lossless-json.ts";
+import { numberText, parseLossless, stringifyLossless } from "../../lakehouse/delta/skip/lossless-json.ts";
 
 test("long numbers keep their digits, in and out of strings", () => {
   const parsed = parseLossless(
@@ -32,4 +32,9 @@ test("other JSON is as JSON.parse reads it, beside a long number", () => {
       expect(digits(long[0])).toEqual(digits(JSON.parse(text)));
     }),
   );
+});
+
+test("is written again with every digit", () => {
+  const text = '{"numRecords":3,"maxValues":{"a":9223372036854775807,"b":-0.12345678901234567890,"c\\"d":"1e5"},"x":[null,true]}';
+  expect(stringifyLossless(parseLossless(text))).toBe(text);
 });

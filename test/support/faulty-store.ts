@@ -78,7 +78,8 @@ function wrap(store: ObjectStore, source: FaultSource): ObjectStore {
 }
 
 function missNewest(listed: StoredObject[], { missNewest: count = 0 }: Fault): StoredObject[] {
-  return listed.slice(0, Math.max(0, listed.length - count));
+  // A listing that misses everything would say that there is no table.
+  return listed.slice(0, Math.max(1, listed.length - count));
 }
 
 function tear(bytes: Uint8Array | undefined, { tear: share }: Fault): Uint8Array | undefined {

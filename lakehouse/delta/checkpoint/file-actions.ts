@@ -8,54 +8,46 @@ import { statsTextSql } from "./stats-text.ts";
 
 export type FileKind = "add" | "remove";
 
-/** How a field is read: text and numbers as they are; maps through JSON. Longs are exact up to 2^53. */
-type Reading = "text" | "number" | "flag" | "map";
+/**
+ * How a field is read: text, numbers and flags as they are, partition values through JSON. What few files have is
+ * `rare` and comes in one column of JSON together. Longs are exact up to 2^53.
+ */
+type Reading = "text" | "number" | "flag" | "values" | "rare";
 
 const FIELDS: Readonly<Record<FileKind, Readonly<Record<string, Reading>>>> = {
   add: {
     path: "text",
-    partitionValues: "map",
+    partitionValues: "values",
     size: "number",
     modificationTime: "number",
     stats: "text",
-    tags: "map",
-    baseRowId: "number",
-    defaultRowCommitVersion: "number",
-    clusteringProvider: "text",
+    tags: "rare",
+    deletionVector: "rare",
+    baseRowId: "rare",
+    defaultRowCommitVersion: "rare",
+    clusteringProvider: "rare",
   },
   remove: {
     path: "text",
     deletionTimestamp: "number",
     extendedFileMetadata: "flag",
-    partitionValues: "map",
+    partitionValues: "rare",
     size: "number",
-    baseRowId: "number",
-    defaultRowCommitVersion: "number",
+    deletionVector: "rare",
+    baseRowId: "rare",
+    defaultRowCommitVersion: "rare",
   },
 };
 const REQUIRED: Readonly<Record<FileKind, readonly string[]>> = {
   add: ["path", "size", "modificationTime"],
   remove: ["path"],
 };
-/** Fields of a deletion vector; the first three are required. */
-const VECTOR: Readonly<Record<string, Reading>> = {
-  storageType: "text",
-  pathOrInlineDv: "text",
-  sizeInBytes: "number",
-  cardinality: "number",
-  offset: "number",
-  maxRowIndex: "number",
-};
-const STORAGE_TYPES = new Set(["u", "i", "p"]);
 
-type Value = string | number | boolean | null | undefined;
-
-/** A column of the query and where its values go. */
-interface Field {
-  readonly name: string;
+/** A column of the query; the one of rare fields has no name. */
+interface Column {
+  readonly name: string | undefined;
   readonly sql: string;
-  readonly reading: Reading;
-  readonly ofVector: boolean;
+  readonly isJson: boolean;
 }
 
 /** The actions of one kind in a Parquet file, batch by batch; `type` is that of the kind's column. */
@@ -66,34 +58,35 @@ export async function* readFileActions(
   type: StructColumnType,
   where: string,
 ): AsyncGenerator<readonly Action[]> {
-  const fields = fieldsOf(kind, type);
-  const columns = fields.map((field) => field.sql).join(", ");
-  const sql = `SELECT ${columns} FROM ${source} WHERE ${member(kind, "path")} IS NOT NULL`;
-  const maps = new MapTexts();
+  const columns = columnsOf(kind, type);
+  const list = columns.map((column) => column.sql).join(", ");
+  const sql = `SELECT ${list} FROM ${source} WHERE ${member(kind, "path")} IS NOT NULL`;
+  const values = new ValueTexts();
   for await (const batch of duckdb.columns(sql)) {
-    const rows = Array.from({ length: batch.rowCount }, (_, row) => fileOf(kind, fields, batch, row, maps));
+    const rows = Array.from({ length: batch.rowCount }, (_, row) =>
+      fileOf(kind, columns, batch, row, values),
+    );
     const bad = rows.find((file) => !isComplete(kind, file));
     if (bad) throw badFile(kind, bad, where);
     yield rows.map((file) => ({ [kind]: file }) as unknown as Action);
   }
 }
 
-function fieldsOf(kind: FileKind, type: StructColumnType): Field[] {
-  const fields: Field[] = [];
+function columnsOf(kind: FileKind, type: StructColumnType): Column[] {
+  const columns: Column[] = [];
+  const rare: string[] = [];
   for (const [name, reading] of Object.entries(FIELDS[kind])) {
-    const sql =
-      name === "stats" ? statsSql(kind, type) : type.members.has(name) ? member(kind, name) : undefined;
-    if (sql !== undefined) fields.push({ name, sql: typed(sql, reading), reading, ofVector: false });
+    const present = type.members.has(name) ? member(kind, name) : undefined;
+    const sql = name === "stats" ? statsSql(kind, type) : present;
+    if (sql === undefined) continue;
+    if (reading === "rare") rare.push(name);
+    else columns.push({ name, sql: typed(sql, reading), isJson: reading === "values" });
   }
-  const vector = type.members.get("deletionVector");
-  if (typeof vector === "object") {
-    for (const [name, reading] of Object.entries(VECTOR)) {
-      if (!vector.members.has(name)) continue;
-      const sql = `struct_extract(${member(kind, "deletionVector")}, ${literal(name)})`;
-      fields.push({ name, sql: typed(sql, reading), reading, ofVector: true });
-    }
-  }
-  return fields;
+  if (rare.length === 0) return columns;
+  const some = rare.map((name) => `${member(kind, name)} IS NOT NULL`).join(" OR ");
+  const members = rare.map((name) => `${identifier(name)} := ${member(kind, name)}`).join(", ");
+  const sql = `CASE WHEN ${some} THEN to_json(struct_pack(${members}))::VARCHAR END`;
+  return [...columns, { name: undefined, sql, isJson: true }];
 }
 
 /** Statistics as JSON, of whichever form the checkpoint has. */
@@ -107,7 +100,8 @@ function statsSql(kind: FileKind, type: StructColumnType): string | undefined {
 const member = (kind: FileKind, name: string) => `struct_extract(${identifier(kind)}, ${literal(name)})`;
 
 function typed(sql: string, reading: Reading): string {
-  if (reading === "map") return `to_json(${sql})::VARCHAR`;
+  // Most tables have no partitions: no text at all is the fastest to read.
+  if (reading === "values") return `CASE WHEN cardinality(${sql}) > 0 THEN to_json(${sql})::VARCHAR END`;
   return `(${sql})::${reading === "text" ? "VARCHAR" : reading === "flag" ? "BOOLEAN" : "DOUBLE"}`;
 }
 
@@ -115,35 +109,45 @@ type FileFields = Record<string, unknown>;
 
 function fileOf(
   kind: FileKind,
-  fields: readonly Field[],
+  columns: readonly Column[],
   batch: ColumnBatch,
   row: number,
-  maps: MapTexts,
+  values: ValueTexts,
 ): FileFields {
   const file: FileFields =
     kind === "add" ? { partitionValues: {}, dataChange: false } : { dataChange: false };
-  let vector: FileFields | undefined;
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i];
-    const value: Value = batch.columns[i]?.[row];
-    if (field === undefined || value === null || value === undefined) continue;
-    if (field.ofVector) {
-      vector ??= {};
-      vector[field.name] = value;
-    } else file[field.name] = field.reading === "map" ? maps.parse(value) : value;
+  for (let i = 0; i < columns.length; i++) {
+    const column = columns[i];
+    const value = batch.columns[i]?.[row];
+    if (column === undefined || value === null || value === undefined) continue;
+    if (column.name === undefined) Object.assign(file, rareFields(String(value)));
+    else file[column.name] = column.isJson ? values.parse(String(value)) : value;
   }
-  if (vector !== undefined) file.deletionVector = vector;
   return file;
 }
+
+/** Fields that are there; maps may hold nulls in earnest. */
+function rareFields(json: string): FileFields {
+  const fields = withoutNulls(JSON.parse(json));
+  if (fields.deletionVector !== undefined) fields.deletionVector = withoutNulls(fields.deletionVector);
+  return fields;
+}
+
+function withoutNulls(value: unknown): FileFields {
+  return Object.fromEntries(Object.entries(value ?? {}).filter(([, inner]) => inner !== null));
+}
+
+const STORAGE_TYPES = new Set<unknown>(["u", "i", "p"]);
 
 /** What SQL has typed, but not promised to be there. */
 function isComplete(kind: FileKind, file: FileFields): boolean {
   if (REQUIRED[kind].some((name) => file[name] === undefined)) return false;
-  const vector = file.deletionVector as FileFields | undefined;
-  if (vector === undefined) return true;
-  const { storageType, pathOrInlineDv, sizeInBytes, cardinality } = vector;
-  if (pathOrInlineDv === undefined || sizeInBytes === undefined || cardinality === undefined) return false;
-  return STORAGE_TYPES.has(String(storageType));
+  if (file.deletionVector === undefined) return true;
+  const { storageType, pathOrInlineDv, sizeInBytes, cardinality } = file.deletionVector as FileFields;
+  const isText = typeof pathOrInlineDv === "string";
+  return (
+    isText && STORAGE_TYPES.has(storageType) && Number.isInteger(sizeInBytes) && Number.isInteger(cardinality)
+  );
 }
 
 function badFile(kind: FileKind, file: FileFields, where: string): TerminalError {
@@ -155,17 +159,16 @@ function badFile(kind: FileKind, file: FileFields, where: string): TerminalError
   });
 }
 
-/** Maps of text, parsed from JSON. Most files of a table share few sets of partition values and tags. */
-class MapTexts {
+/** Partition values, parsed from JSON. Most files of a table share few sets of them. */
+class ValueTexts {
   private readonly parsed = new Map<string, Readonly<Record<string, string | null>>>();
 
-  parse(value: Value): Readonly<Record<string, string | null>> {
-    const text = String(value);
+  parse(text: string): Readonly<Record<string, string | null>> {
     const known = this.parsed.get(text);
     if (known !== undefined) return known;
-    const map = Object.freeze(JSON.parse(text) as Record<string, string | null>);
+    const values = Object.freeze(JSON.parse(text) as Record<string, string | null>);
     if (this.parsed.size >= 10_000) this.parsed.clear();
-    this.parsed.set(text, map);
-    return map;
+    this.parsed.set(text, values);
+    return values;
   }
 }

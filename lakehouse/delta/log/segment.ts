@@ -122,7 +122,7 @@ function unreadable(store: ObjectStore, listing: LogListing, version?: number): 
   // A version before all that is left was cleaned away; one in the middle is a hole.
   if (missing <= newest && (version === undefined || missing > 0)) {
     return new TerminalError(
-      `the log of ${store.root} has a gap: version ${missing} is missing before ${newestAfter(listing, missing)}`,
+      `the log of ${store.root} has a gap: version ${missing} is missing before ${firstAfter(listing, missing)}`,
       {
         code: "DELTA_LOG_GAP",
         value: missing,
@@ -134,11 +134,11 @@ function unreadable(store: ObjectStore, listing: LogListing, version?: number): 
     code: "DELTA_NO_SUCH_VERSION",
     value: version,
     allowed: ranges.map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`)).join(", "),
-    next: "Older versions go when the log is cleaned (delta.logRetentionDuration); choose one that is left.",
+    next: "Choose one of these; older ones go when the log is cleaned (delta.logRetentionDuration).",
   });
 }
 
 /** The first commit after a missing one. */
-function newestAfter(listing: LogListing, missing: number): number {
+function firstAfter(listing: LogListing, missing: number): number {
   return [...listing.commits.keys()].find((version) => version > missing) ?? missing;
 }

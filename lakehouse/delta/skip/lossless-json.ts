@@ -27,3 +27,13 @@ export function numberText(value: unknown): string | undefined {
   const digits = value[DIGITS];
   return typeof digits === "string" ? digits : undefined;
 }
+
+/** JSON text of a result of {@link parseLossless}, every number with the digits that it had. */
+export function stringifyLossless(value: unknown): string {
+  const digits = typeof value === "number" ? undefined : numberText(value);
+  if (digits !== undefined) return digits;
+  if (Array.isArray(value)) return `[${value.map(stringifyLossless).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, v]) => `${JSON.stringify(key)}:${stringifyLossless(v)}`);
+  return `{${members.join(",")}}`;
+}

@@ -107,6 +107,30 @@ it("moves the hint only forward", async () => {
   expect(await readLastCheckpoint(store)).toMatchObject({ version: 1, size: 3, numOfAddFiles: 1 });
 });
 
+it.each(["classic", "v2"])("of %s, written by several at once, is one that can be read", async (policy) => {
+  const store = new LocalStore(`${folder.path}/racing-${policy}`);
+  await putCommit(store, 0, [...rawTable({ "delta.checkpointPolicy": policy }), rawAdd("f")]);
+  const snapshot = await loadSnapshot(store, duckdb);
+  if (snapshot) await Promise.all([1, 2, 3].map(() => writeCheckpoint(store, duckdb, snapshot, 0)));
+  await store.delete(commitPath(0));
+  expect((await loadSnapshot(store, duckdb))?.files).toEqual(snapshot?.files);
+  expect((await store.list("_delta_log/0")).length).toBe(policy === "v2" ? 3 : 1);
+  expect(await store.list("_staging")).toEqual([]);
+});
+
+it("nothing is visible of a checkpoint that could not be written", async () => {
+  class Full extends MemoryStore {
+    override async putFile(): Promise<void> {
+      throw new Error("disk full");
+    }
+  }
+  const store = new Full();
+  await putCommit(store, 0, rawTable());
+  const snapshot = await loadSnapshot(store, duckdb);
+  await expect(snapshot && writeCheckpoint(store, duckdb, snapshot, 0)).rejects.toThrow("disk full");
+  expect((await store.list("")).map(({ path }) => path)).toEqual([commitPath(0)]);
+});
+
 const schema: StructType = {
   type: "struct",
   fields: [

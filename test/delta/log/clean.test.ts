@@ -107,6 +107,20 @@ it("takes sidecars that no checkpoint names, once they are a day old", async () 
   expect(await loadSnapshot(store, duckdb, 20)).toBeDefined();
 });
 
+it("may be stopped at any deletion", async () => {
+  for (let stopAfter = 0; stopAfter < 12; stopAfter += 3) {
+    const store = await dailyTable(40, [4, 7]);
+    let left = stopAfter;
+    const remove = store.delete.bind(store);
+    store.delete = (path) => (left-- > 0 ? remove(path) : Promise.reject(new Error("killed")));
+    await expect(clean(store, 40)).rejects.toThrow("killed");
+    for (const v of [7, 8, 39]) expect((await loadSnapshot(store, duckdb, v))?.files.size).toBe(v + 1);
+    store.delete = remove;
+    await clean(store, 40);
+    expect((await store.list("_delta_log/0"))[0]?.path).toBe(checkpointPath(7));
+  }
+});
+
 it("every version at or after the cut-off stays readable, whatever checkpoints there are", async () => {
   const days = fc.integer({ min: 1, max: 14 });
   await fc.assert(

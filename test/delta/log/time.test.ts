@@ -1,6 +1,7 @@
 /** Times of versions: those of the files, or those that the commits state. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { writeCheckpoint } from "../../../lakehouse/delta/checkpoint/write.ts";
 import { loadSnapshot, refreshSnapshot } from "../../../lakehouse/delta/load.ts";
 import { readHistory } from "../../../lakehouse/delta/log/history.ts";
 import { versionAt } from "../../../lakehouse/delta/log/time-travel.ts";
@@ -85,7 +86,6 @@ it("the time that a commit states is found beside a checkpoint", async () => {
     const commitInfo = { timestamp: 1, inCommitTimestamp: 1000 + version };
     await putCommit(table.store, version, [{ commitInfo }, ...actions]);
   }
-  const { writeCheckpoint } = await import("../../../lakehouse/delta/checkpoint/write.ts");
   await writeCheckpoint(table.store, duckdb, await table.existingSnapshot(), 0);
   await table.store.delete(`_delta_log/${"0".repeat(20)}.json`);
   expect((await loadSnapshot(table.store, duckdb))?.timestamp).toBe(1001);
