@@ -52,22 +52,11 @@ export function assignIds(
 }
 
 /** Highest id in use, for a table that does not state it. */
-export function highestId(schema: StructType): number {
-  let highest = 0;
-  const visit = (type: DataType): void => {
-    if (typeof type === "string") return;
-    if (type.type === "array") return visit(type.elementType);
-    if (type.type === "map") {
-      visit(type.keyType);
-      return visit(type.valueType);
-    }
-    for (const f of type.fields) {
-      highest = Math.max(highest, fieldId(f) ?? 0);
-      visit(f.type);
-    }
-  };
-  visit(schema);
-  return highest;
+export function highestId(type: DataType): number {
+  if (typeof type === "string") return 0;
+  if (type.type === "array") return highestId(type.elementType);
+  if (type.type === "map") return Math.max(highestId(type.keyType), highestId(type.valueType));
+  return type.fields.reduce((highest, f) => Math.max(highest, fieldId(f) ?? 0, highestId(f.type)), 0);
 }
 
 /**

@@ -15,7 +15,8 @@ const HIVE_ESCAPED = /[\p{Cc}"#%'*/:=?\\{[\]^]/gu;
 export function partitionValueSql(expression: string, f: StructField): string {
   switch (f.type) {
     case "timestamp":
-      return `strftime(${expression}, '%Y-%m-%d %H:%M:%S.%f')`;
+      // The form without zone is read in the reader's own by some.
+      return `strftime(${expression}, '%Y-%m-%dT%H:%M:%S.%fZ')`;
     case "timestamp_ntz":
       return `strftime(${expression}, '%Y-%m-%d %H:%M:%S.%f')`;
     case "string":

@@ -6,13 +6,14 @@ import { identifier } from "../duckdb/quote.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { AddFile } from "./actions.ts";
 import { type Layout, layoutOf, nameInFiles } from "./layout.ts";
-import { deletedRows } from "./scan/deleted-rows.ts";
+import { deletedRows, type Marked } from "./scan/deleted-rows.ts";
 import { placeOf } from "./scan/file-address.ts";
 import { partSql } from "./scan/part-sql.ts";
 import { divide, type NumberedFile } from "./scan/parts.ts";
 import { missingFile } from "./scan/read-error.ts";
 import { duckdbType, type StructField, type StructType } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { rowCount } from "./stats.ts";
 
 /** What a relation is made of; a snapshot is one, a subset of its files another. */
 export interface Scannable {
@@ -82,16 +83,12 @@ export async function planScan(
   const used = [...addresses];
   const sql: string[] = [];
   for (const part of parts) {
-    const deleted = hasVectors(part)
-      ? await deletedRows(
-          store,
-          cache,
-          part.flatMap(({ file }) => file.deletionVector ?? []),
-        )
-      : undefined;
+    const deleted = hasVectors(part) ? await deletedRows(store, cache, part.flatMap(markedOf)) : undefined;
     if (deleted?.file !== undefined) used.push(deleted.file);
     const files = part.map((numbered) => ({ ...numbered, address: addresses[numbered.index] ?? "" }));
-    sql.push(partSql({ schema, partitionColumns, mapping, files, deleted: deleted?.sql }, options));
+    sql.push(
+      partSql({ schema, partitionColumns, mapping, files, withoutDeleted: deleted?.sql ?? "" }, options),
+    );
   }
   return { sql: sql.join(" UNION ALL "), addresses: used };
 }
@@ -107,6 +104,10 @@ export function fileAddresses(
 
 function hasVectors(part: readonly NumberedFile[]): boolean {
   return (part[0]?.file.deletionVector?.cardinality ?? 0) > 0;
+}
+
+function markedOf({ file }: NumberedFile): Marked[] {
+  return file.deletionVector ? [{ vector: file.deletionVector, fileRows: rowCount(file) }] : [];
 }
 
 function partitionNames({ schema, partitionColumns, mapping = "none" }: Scannable): string[] {

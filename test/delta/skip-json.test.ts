@@ -35,6 +35,7 @@ test("other JSON is as JSON.parse reads it, beside a long number", () => {
 });
 
 test("is written again with every digit", () => {
-  const text = '{"numRecords":3,"maxValues":{"a":9223372036854775807,"b":-0.12345678901234567890,"c\\"d":"1e5"},"x":[null,true]}';
+  const text =
+    '{"numRecords":3,"maxValues":{"a":9223372036854775807,"b":-0.12345678901234567890,"c\\"d":"1e5"},"x":[null,true]}';
   expect(stringifyLossless(parseLossless(text))).toBe(text);
 });

@@ -10,7 +10,7 @@ import { keepsChanges, stageChanges } from "./change-data.ts";
 import { rewriteFiles } from "./rewrite.ts";
 import type { RowChanges } from "./row-changes.ts";
 import { touchedRows } from "./touched-rows.ts";
-import { KIND, type Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 export interface Applied {
   readonly actions: readonly Action[];

@@ -2,7 +2,7 @@
  * Z-order in SQL: the ranks of several columns, as buckets of equal numbers of rows, with their bits interleaved.
  * Rows with neighbouring values lie near each other whichever of the columns is looked at.
  */
-import type { Row, Session } from "../../duckdb/duckdb.ts";
+import type { Session } from "../../duckdb/duckdb.ts";
 import { identifier, literal } from "../../duckdb/quote.ts";
 import { duckdbType, type StructField } from "../schema.ts";
 
@@ -31,39 +31,36 @@ export async function sampleColumns(
   );
 }
 
-/** SQL of the z-value (BIGINT) of a row, from a sample of the rows. NULL ranks below all values. */
-export async function zValueSql(
+/** Bits of a rank, so that those of all columns fit a BIGINT. */
+export function rankBits(columns: number): number {
+  return Math.max(1, Math.min(MOST_BITS, Math.floor(62 / columns)));
+}
+
+/** SQL of the rank (BIGINT) of a row by each column, from a sample of the rows. NULL ranks below all values. */
+export async function rankSqls(
   session: Session,
   sample: string,
   columns: readonly StructField[],
-): Promise<string> {
-  const bits = Math.max(1, Math.min(MOST_BITS, Math.floor(62 / columns.length)));
+): Promise<string[]> {
   const ranks: string[] = [];
   for (const column of columns) {
-    const limits = await bucketLimits(session, sample, column, 2 ** bits - 1);
+    const limits = await bucketLimits(session, sample, column, 2 ** rankBits(columns.length) - 1);
     const name = identifier(column.name);
-    ranks.push(`CASE WHEN ${name} IS NULL THEN 0 ELSE ${rankSql(name, limits, 1)} END::BIGINT`);
+    ranks.push(`(CASE WHEN ${name} IS NULL THEN 0 ELSE ${searchSql(name, limits, 1)} END)::BIGINT`);
   }
-  return interleaved(ranks, bits);
+  return ranks;
 }
 
-/** The z-values that part the sample into `count` buckets of equal size, ascending, without repetitions. */
-export async function zLimits(
-  session: Session,
-  sample: string,
-  zValue: string,
-  count: number,
-): Promise<number[]> {
-  const rows = await session.rows(
-    `SELECT max(_z)::DOUBLE AS z FROM (SELECT _z, ntile(${count}) OVER (ORDER BY _z) AS _part FROM (SELECT ${zValue} AS _z FROM ${sample})) GROUP BY _part ORDER BY 1`,
+/** SQL of the z-value (BIGINT) of a row: the highest bits of all its ranks first, then the next ones. */
+export function zValueSql(ranks: readonly string[]): string {
+  const bits = rankBits(ranks.length);
+  const parts = ranks.flatMap((rank, i) =>
+    Array.from(
+      { length: bits },
+      (_, bit) => `(((${rank} >> ${bit}) & 1) << ${bit * ranks.length + (ranks.length - 1 - i)})`,
+    ),
   );
-  return [...new Set(rows.slice(0, -1).map(({ z }) => Number(z)))];
-}
-
-/** SQL of the index of the bucket that a z-value falls into; each limit is the last value of its bucket. */
-export function bucketSql(zValue: string, limits: readonly number[]): string {
-  // A binary search, as deep as the logarithm of the number of buckets.
-  return searchSql(limits, 0, (limit) => `${zValue} > ${limit}`);
+  return parts.join(" + ");
 }
 
 /** Values that part the column's sample into buckets, as SQL, ascending. */
@@ -79,9 +76,7 @@ async function bucketLimits(
     `SELECT ${text("max(v)")} AS bound FROM (SELECT ${name} AS v, ntile(${count + 1}) OVER (ORDER BY ${name}) AS part FROM ${sample} WHERE ${name} IS NOT NULL) GROUP BY part ORDER BY max(v)`,
   );
   return [
-    ...new Set(
-      rows.slice(0, -1).flatMap((row: Row) => (typeof row.bound === "string" ? sql(row.bound) : [])),
-    ),
+    ...new Set(rows.slice(0, -1).flatMap((row) => (typeof row.bound === "string" ? sql(row.bound) : []))),
   ];
 }
 
@@ -104,28 +99,11 @@ function limitText({ type }: StructField) {
   return { text: (v: string) => `${v}::VARCHAR`, sql: (text: string) => `${literal(text)}::${cast}` };
 }
 
-function rankSql(name: string, limits: readonly string[], first: number): string {
-  return searchSql(limits, first, (limit) => `${name} > ${limit}`);
-}
-
-function searchSql<T>(limits: readonly T[], first: number, isBeyond: (limit: T) => string): string {
+/** How many of the limits a value lies beyond, counted from `first`: a binary search. */
+function searchSql(name: string, limits: readonly string[], first: number): string {
   const middle = Math.floor(limits.length / 2);
   const limit = limits[middle];
   if (limit === undefined) return String(first);
-  const beyond = searchSql(limits.slice(middle + 1), first + middle + 1, isBeyond);
-  return `CASE WHEN ${isBeyond(limit)} THEN ${beyond} ELSE ${searchSql(limits.slice(0, middle), first, isBeyond)} END`;
-}
-
-/** The highest bits of all ranks first, then the next ones. One column keeps its rank. */
-function interleaved(ranks: readonly string[], bits: number): string {
-  if (ranks.length === 1) return ranks.join();
-  const names = ranks.map((_, i) => `_r[${i + 1}]`);
-  const parts = names.flatMap((rank, i) =>
-    Array.from(
-      { length: bits },
-      (_, bit) => `(((${rank} >> ${bit}) & 1) << ${bit * ranks.length + (ranks.length - 1 - i)})`,
-    ),
-  );
-  // The list is computed once, by the one call whose argument it is.
-  return `list_transform([[${ranks.join(", ")}]], lambda _r : ${parts.join(" + ")})[1]`;
+  const beyond = searchSql(name, limits.slice(middle + 1), first + middle + 1);
+  return `CASE WHEN ${name} > ${limit} THEN ${beyond} ELSE ${searchSql(name, limits.slice(0, middle), first)} END`;
 }

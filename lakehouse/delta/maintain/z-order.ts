@@ -1,4 +1,4 @@
-/** Writing rows in z-order: each file holds a range of it that no other file of the same run touches. */
+/** Writing rows in z-order: each file holds a cell of values that no other file of the same run has a part of. */
 import { rm } from "node:fs/promises";
 import type { Row, Session } from "../../duckdb/duckdb.ts";
 import { readParquet } from "../../duckdb/duckdb.ts";
@@ -8,12 +8,14 @@ import type { Layout } from "../layout.ts";
 import type { StructField } from "../schema.ts";
 import type { Staged } from "../stage.ts";
 import type { DeltaTable } from "../table.ts";
-import { bucketSql, sampleColumns, zLimits, zValueSql } from "./z-order-sql.ts";
+import { cellSql, divide, type Ranks } from "./z-order-cells.ts";
+import { rankSqls, sampleColumns, zValueSql } from "./z-order-sql.ts";
 
+const RANKS = "_ingot_ranks";
 const Z = "_ingot_z";
-const BUCKET = "_ingot_bucket";
+const CELL = "_ingot_cell";
 const SAMPLE = "_ingot_sample";
-/** Ranges are estimated: a file may come out this much larger before it is divided. */
+/** Cells are estimated: a file may come out this much larger before it is divided. */
 const TOLERANCE = 1.5;
 
 /**
@@ -30,21 +32,22 @@ export async function stageInZOrder(
   bytes: number,
 ): Promise<Staged> {
   await sampleColumns(session, sql, columns, SAMPLE);
-  const zValue = await zValueSql(session, SAMPLE, columns);
+  const ranks = await rankSqls(session, SAMPLE, columns);
   const count = Math.max(1, Math.ceil(bytes / layout.targetFileBytes));
-  const limits = count === 1 ? [] : await zLimits(session, SAMPLE, zValue, count);
+  const cells = divide(count === 1 ? [] : await sampledRanks(session, ranks), count);
   await session.run(`DROP TABLE ${SAMPLE}`);
+  const ranked = columns.map((_, i) => `${RANKS}[${i + 1}]`);
+  const ordered = `SELECT * EXCLUDE (${RANKS}), ${zValueSql(ranked)} AS ${Z}, ${cellSql(cells, ranked)} AS ${CELL} FROM (SELECT *, [${ranks.join(", ")}] AS ${RANKS} FROM (${sql}\n))`;
   const orderBy = `${Z}, ${identifiers(columns.map((f) => f.name))}`;
-  const ordered = `SELECT *, ${zValue} AS ${Z} FROM (${sql}\n)`;
   const tolerant = { ...layout, targetFileBytes: layout.targetFileBytes * TOLERANCE };
-  if (limits.length === 0) return table.stageAs(session, ordered, tolerant, { orderBy });
+  if ("cell" in cells) return table.stageAs(session, ordered, tolerant, { orderBy });
   const folder = await makeScratch();
   const parts: Staged[] = [];
   try {
     const written = await session.rows(
-      `COPY (SELECT *, ${bucketSql(Z, limits)} AS ${BUCKET} FROM (${ordered})) TO ${literal(`${folder}/parts`)} (FORMAT parquet, PARTITION_BY (${BUCKET}), FILENAME_PATTERN 'part-{uuid}', RETURN_STATS)`,
+      `COPY (${ordered}) TO ${literal(`${folder}/parts`)} (FORMAT parquet, PARTITION_BY (${CELL}), FILENAME_PATTERN 'part-{uuid}', RETURN_STATS)`,
     );
-    for (const files of byBucket(written)) {
+    for (const files of byCell(written)) {
       parts.push(await table.stageAs(session, `FROM ${readParquet(files)}`, tolerant, { orderBy }));
     }
     return together(parts);
@@ -56,15 +59,27 @@ export async function stageInZOrder(
   }
 }
 
-/** Files of each bucket, buckets in order. */
-function byBucket(written: readonly Row[]): string[][] {
-  const buckets = new Map<number, string[]>();
+/** Ranks of the sample, a row each. */
+async function sampledRanks(session: Session, ranks: readonly string[]): Promise<Ranks[]> {
+  const rows: Ranks[] = [];
+  for await (const columns of await session.numbers(
+    `SELECT ${ranks.map((rank, i) => `${rank} AS r${i}`).join(", ")} FROM ${SAMPLE}`,
+  )) {
+    const [first = new Float64Array()] = columns;
+    first.forEach((_, i) => rows.push(columns.map((column) => column[i] ?? 0)));
+  }
+  return rows;
+}
+
+/** Files of each cell. */
+function byCell(written: readonly Row[]): string[][] {
+  const cells = new Map<number, string[]>();
   for (const row of written) {
     const keys = (row.partition_keys ?? {}) as Readonly<Record<string, unknown>>;
-    const bucket = Number(keys[BUCKET]);
-    buckets.set(bucket, [...(buckets.get(bucket) ?? []), String(row.filename)]);
+    const cell = Number(keys[CELL]);
+    cells.set(cell, [...(cells.get(cell) ?? []), String(row.filename)]);
   }
-  return [...buckets].sort(([a], [b]) => a - b).map(([, files]) => files);
+  return [...cells].sort(([a], [b]) => a - b).map(([, files]) => files);
 }
 
 function together(parts: readonly Staged[]): Staged {

@@ -2,10 +2,14 @@
 import { identifier, literal } from "../../duckdb/quote.ts";
 import { type Layout, nameInFiles } from "../layout.ts";
 import { duckdbType, type StructField, type StructType } from "../schema.ts";
+import { rowCount } from "../stats.ts";
 import { partitionLiteral } from "./partition-literal.ts";
 import type { NumberedFile } from "./parts.ts";
 import { columnName, readFilesSql } from "./read-files.ts";
 import { toLogicalSql } from "./struct-names.ts";
+
+/** About what a row takes, for files that do not say how many they have. */
+const BYTES_A_ROW = 50;
 
 export interface Part {
   readonly schema: StructType;
@@ -13,8 +17,8 @@ export interface Part {
   readonly mapping: Layout["mapping"];
   /** At least one, with what DuckDB opens for it. */
   readonly files: readonly (NumberedFile & { readonly address: string })[];
-  /** A relation `file UBIGINT, row BIGINT` of deleted rows; `file` counts from the part's first. */
-  readonly deleted: string | undefined;
+  /** What follows the relation of the files, to leave deleted rows out. */
+  readonly withoutDeleted: string;
 }
 
 /** Columns that say where a row is, by the names they get. */
@@ -26,7 +30,7 @@ interface Places {
 
 /** The table's columns in their order, then the place of each row as far as asked for. */
 export function partSql(part: Part, places: Places): string {
-  const { schema, partitionColumns, mapping, files, deleted } = part;
+  const { schema, partitionColumns, mapping, files, withoutDeleted } = part;
   const isPartition = new Set(partitionColumns);
   const data = schema.fields.filter((f) => !isPartition.has(f.name));
   const columns = schema.fields.map((f) => {
@@ -43,12 +47,9 @@ export function partSql(part: Part, places: Places): string {
     files.map(({ address }) => address),
     data,
     mapping,
+    files.reduce((sum, { file }) => sum + (rowCount(file) ?? file.size / BYTES_A_ROW), 0),
   );
-  const kept =
-    deleted === undefined
-      ? ""
-      : ` ANTI JOIN (${deleted}) AS _deleted ON _deleted.file = file_index AND _deleted.row = file_row_number`;
-  return `SELECT ${columns.join(", ") || "NULL"} FROM ${read} AS _data${kept}`;
+  return `SELECT ${columns.join(", ") || "NULL"} FROM ${read} AS _data${withoutDeleted}`;
 }
 
 function dataSql(f: StructField, index: number, mapping: Layout["mapping"]): string {

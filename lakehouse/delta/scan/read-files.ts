@@ -15,6 +15,9 @@ export function columnName(index: number): string {
  * the type that they have now. Beside `columnName(i)` for each field it has DuckDB's virtual columns `file_index`
  * (UBIGINT, the place among `addresses`) and `file_row_number` (BIGINT).
  *
+ * `rows` is about how many there are: told which columns to give, DuckDB opens no file when it plans, takes the relation
+ * for an empty one and would build hash tables of it.
+ *
  * With column mapping by id, columns are found by their id; members of structs always by their physical name, which
  * writers use in both modes.
  */
@@ -22,6 +25,7 @@ export function readFilesSql(
   addresses: readonly string[],
   fields: readonly StructField[],
   mapping: Layout["mapping"],
+  rows: number,
 ): string {
   const layout = { mapping };
   // Files of the change feed have columns that no id was given for.
@@ -33,7 +37,11 @@ export function readFilesSql(
   });
   // A relation must have a column.
   if (columns.length === 0) columns.push(entrySql("'_ingot_no_columns'", columnName(0), "BOOLEAN"));
-  const options = ["hive_partitioning = false", `schema = MAP {${columns.join(", ")}}`];
+  const options = [
+    "hive_partitioning = false",
+    `schema = MAP {${columns.join(", ")}}`,
+    `explicit_cardinality = ${Math.max(1, Math.round(rows))}`,
+  ];
   // Some writers do not mark text as such; where binary columns are, unmarked columns may be those.
   if (fields.some((f) => holds(f.type, isText)) && !fields.some((f) => holds(f.type, isBinary))) {
     options.push("binary_as_string = true");

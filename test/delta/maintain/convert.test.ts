@@ -42,24 +42,49 @@ describe("convert", () => {
     const before = await table.store.list("");
     const result = await convertToDelta(table, { description: "converted" });
     expect(result).toMatchObject({ files: 2, rows: 9000, partitionColumns: [], others: [] });
-    expect((await table.store.list("")).filter(({ path }) => !path.startsWith("_delta_log/"))).toEqual(before);
+    expect((await table.store.list("")).filter(({ path }) => !path.startsWith("_delta_log/"))).toEqual(
+      before,
+    );
     expect(await rowsOf(table)).toHaveLength(9000);
-    expect(await checkTable(table, { deep: true })).toMatchObject({ isSound: true, findings: [], rows: 9000 });
+    expect(await checkTable(table, { deep: true })).toMatchObject({
+      isSound: true,
+      findings: [],
+      rows: 9000,
+    });
     const snapshot = await table.existingSnapshot();
-    const bounds = [...snapshot.files.values()].map(({ stats = "" }) => JSON.parse(stats) as Record<string, object>);
+    const bounds = [...snapshot.files.values()].map(
+      ({ stats = "" }) => JSON.parse(stats) as Record<string, object>,
+    );
     expect(bounds[0]).toMatchObject({
       numRecords: 5000,
-      minValues: { i: 0, l: -7, dec: 0, s: "n0", d: "2024-01-01", t: "2024-01-01T00:00:00.123Z", sparse: 3001 },
+      minValues: {
+        i: 0,
+        l: -7,
+        dec: 0,
+        s: "n0",
+        d: "2024-01-01",
+        t: "2024-01-01T00:00:00.123Z",
+        sparse: 3001,
+      },
       maxValues: { i: 4999, dec: 1666.3333, sparse: 4999 },
       nullCount: { i: 0, sparse: 3001, bin: 0 },
     });
     expect(bounds[0]?.minValues).not.toHaveProperty("f");
-    for (const [where, files] of [["i >= 5000", 1], ["t < '2024-01-01 00:00:01Z'", 1], ["s = 'n0'", 1], ["i = -1", 0]] as const) {
+    for (const [where, files] of [
+      ["i >= 5000", 1],
+      ["t < '2024-01-01 00:00:01Z'", 1],
+      ["s = 'n0'", 1],
+      ["i = -1", 0],
+    ] as const) {
       const selection = await selectFiles(duckdb, snapshot, where);
       expect(selection.files.length + selection.whole.length, where).toBe(files);
     }
     const [entry] = await table.history();
-    expect(entry).toMatchObject({ version: 0, operation: "CONVERT", operationMetrics: { numConvertedFiles: "2" } });
+    expect(entry).toMatchObject({
+      version: 0,
+      operation: "CONVERT",
+      operationMetrics: { numConvertedFiles: "2" },
+    });
     await appendRows(table, "SELECT 1::INTEGER AS i");
     await deleteRows(table, "i % 2 = 1");
     await optimizeTable(table);
@@ -70,7 +95,9 @@ describe("convert", () => {
     const names = ["__HIVE_DEFAULT_PARTITION__", "a%2Fb", "100%25", "ä b", "it's", "50%", "x=y"];
     const rows = "SELECT 1 AS id, 'of the file' AS city";
     const table = await parquetFolder({
-      ...Object.fromEntries(names.map((name) => [`n=7/day=2024-02-29/code=007/city=${name}/x.parquet`, rows])),
+      ...Object.fromEntries(
+        names.map((name) => [`n=7/day=2024-02-29/code=007/city=${name}/x.parquet`, rows]),
+      ),
       "_hidden/n=1/x.parquet": rows,
       ".spark/x.parquet": rows,
       "n=7/day=2024-02-29/code=007/city=it's/.x.parquet": rows,
@@ -105,10 +132,30 @@ describe("convert", () => {
   });
 
   it.each<[string, Record<string, string>, string, RegExp]>([
-    ["types that differ", { "a.parquet": "SELECT 1 AS a", "b.parquet": "SELECT 'x' AS a" }, "DELTA_INCOMPATIBLE_FILES", /a string in b\.parquet/],
-    ["names that differ by case", { "a.parquet": "SELECT 1 AS a", "b.parquet": "SELECT 1 AS A" }, "DELTA_INCOMPATIBLE_FILES", /A integer/],
-    ["types that Delta lacks", { "a.parquet": "SELECT TIME '10:00' AS a" }, "DELTA_BAD_PARQUET", /a\.parquet/],
-    ["mixed partitions", { "p=1/a.parquet": "SELECT 1 AS a", "a.parquet": "SELECT 1 AS a" }, "DELTA_BAD_PARTITION", /a\.parquet/],
+    [
+      "types that differ",
+      { "a.parquet": "SELECT 1 AS a", "b.parquet": "SELECT 'x' AS a" },
+      "DELTA_INCOMPATIBLE_FILES",
+      /a string in b\.parquet/,
+    ],
+    [
+      "names that differ by case",
+      { "a.parquet": "SELECT 1 AS a", "b.parquet": "SELECT 1 AS A" },
+      "DELTA_INCOMPATIBLE_FILES",
+      /A integer/,
+    ],
+    [
+      "types that Delta lacks",
+      { "a.parquet": "SELECT TIME '10:00' AS a" },
+      "DELTA_BAD_PARQUET",
+      /a\.parquet/,
+    ],
+    [
+      "mixed partitions",
+      { "p=1/a.parquet": "SELECT 1 AS a", "a.parquet": "SELECT 1 AS a" },
+      "DELTA_BAD_PARTITION",
+      /a\.parquet/,
+    ],
     ["nothing", {}, "DELTA_NOTHING_TO_CONVERT", /./],
   ])("refuses %s", async (_name, files, code, value) => {
     const table = await parquetFolder(files);
@@ -123,7 +170,10 @@ describe("convert", () => {
     const unknown = convertToDelta(table, { partitionTypes: { q: "integer" } });
     await expect(unknown).rejects.toMatchObject({ code: "DELTA_BAD_PARTITION", value: "q", allowed: "p" });
     await writeFile(`${table.store.root}/p=x/c.parquet`, "no parquet");
-    await expect(convertToDelta(table)).rejects.toMatchObject({ code: "DELTA_BAD_PARQUET", value: "p=x/c.parquet" });
+    await expect(convertToDelta(table)).rejects.toMatchObject({
+      code: "DELTA_BAD_PARQUET",
+      value: "p=x/c.parquet",
+    });
     await table.store.delete("p=x/c.parquet");
     await convertToDelta(table);
     await expect(convertToDelta(table)).rejects.toMatchObject({ code: "DELTA_TABLE_EXISTS" });
@@ -132,7 +182,10 @@ describe("convert", () => {
   it("converts on stores whose files must be fetched", async () => {
     const local = await parquetFolder({ "d=2024-01-01/a.parquet": "SELECT 1 AS a" });
     const store = new MemoryStore();
-    await store.put("d=2024-01-01/a.parquet", (await local.store.get("d=2024-01-01/a.parquet")) ?? new Uint8Array());
+    await store.put(
+      "d=2024-01-01/a.parquet",
+      (await local.store.get("d=2024-01-01/a.parquet")) ?? new Uint8Array(),
+    );
     const table = new DeltaTable(store, duckdb);
     expect(await convertToDelta(table)).toMatchObject({ files: 1, rows: 1 });
     expect(await rowsOf(table)).toEqual(['{"a":1,"d":"2024-01-01"}']);

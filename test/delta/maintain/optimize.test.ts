@@ -37,7 +37,10 @@ describe("optimize", () => {
         expect(await rowsOf(table)).toEqual(rows);
         expect(await rowsOf(table, before.version)).toEqual(rows);
         expect(first.addedFiles).toBeLessThanOrEqual(Math.max(first.removedFiles, zOrderBy.length * 1000));
-        expect(await optimizeTable(table, { ...given, zOrderBy })).toMatchObject({ commits: 0, removedFiles: 0 });
+        expect(await optimizeTable(table, { ...given, zOrderBy })).toMatchObject({
+          commits: 0,
+          removedFiles: 0,
+        });
         const after = await table.existingSnapshot();
         expect(after.version).toBe(before.version + first.commits);
         if (given.purge) expect([...after.files.values()].filter((f) => f.deletionVector)).toEqual([]);
@@ -56,7 +59,11 @@ describe("optimize", () => {
       operation: "OPTIMIZE",
       isBlindAppend: false,
       operationParameters: { predicate: "[]", zOrderBy: "[]" },
-      operationMetrics: { numAddedFiles: "2", numRemovedFiles: "12", numRemovedBytes: String(result.removedBytes) },
+      operationMetrics: {
+        numAddedFiles: "2",
+        numRemovedFiles: "12",
+        numRemovedBytes: String(result.removedBytes),
+      },
     });
     const [file] = (await table.existingSnapshot()).files.values();
     await alterTable(table, { setProperties: { "delta.targetFileSize": String(file?.size ?? 0) } });
@@ -67,9 +74,14 @@ describe("optimize", () => {
   it("looks only at the files of a condition", async () => {
     const table = await makeTable(new DeltaTable(newStore(), duckdb), { partitioned: true });
     for (let k = 0; k < 4; k++) await appendRows(table, `${row(k, "a")} UNION ALL ${row(k, "b")}`);
-    expect(await optimizeTable(table, { where: "p = 'a'" })).toMatchObject({ addedFiles: 1, removedFiles: 4 });
+    expect(await optimizeTable(table, { where: "p = 'a'" })).toMatchObject({
+      addedFiles: 1,
+      removedFiles: 4,
+    });
     expect(await optimizeTable(table, { where: "k >= 2" })).toMatchObject({ addedFiles: 1, removedFiles: 2 });
-    await expect(optimizeTable(table, { where: "q = 1" })).rejects.toMatchObject({ code: "DELTA_BAD_PREDICATE" });
+    await expect(optimizeTable(table, { where: "q = 1" })).rejects.toMatchObject({
+      code: "DELTA_BAD_PREDICATE",
+    });
   });
 
   it("works in deletion vectors that hide many rows, and all of them when asked", async () => {
@@ -132,14 +144,18 @@ describe("optimize beside other writers", () => {
     const store = newStore();
     const table = await makeTable(new DeltaTable(store, duckdb), { partitioned: true });
     for (let k = 0; k < 3; k++) await appendRows(table, `${row(k, "a")} UNION ALL ${row(k, "b")}`);
-    const before = async () => void (await updateRows(new DeltaTable(store, duckdb), { v: "7" }, "p = 'a' AND k = 1"));
+    const before = async () =>
+      void (await updateRows(new DeltaTable(store, duckdb), { v: "7" }, "p = 'a' AND k = 1"));
     const result = await optimizeTable(new DeltaTable(faultyStore(store, [{ before }]), duckdb));
     expect(result).toMatchObject({ commits: 2, addedFiles: 2 });
     expect((await rowsOf(table)).filter((r) => r.includes('"v":7'))).toHaveLength(1);
   });
 
   it("a change of the table's properties meanwhile does not cost the work", async () => {
-    const { result, named } = await race((t) => alterTable(t, { addColumn: { name: "n", type: "long" } }), false);
+    const { result, named } = await race(
+      (t) => alterTable(t, { addColumn: { name: "n", type: "long" } }),
+      false,
+    );
     expect(result).toMatchObject({ commits: 1, removedFiles: 4 });
     expect(named.size).toBe(1);
   });

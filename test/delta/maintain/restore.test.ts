@@ -22,30 +22,37 @@ const HOUR = 3600 * 1000;
 describe("restore", () => {
   it("gives the rows and columns of any version, and every version stays as it was", async () => {
     await fc.assert(
-      fc.asyncProperty(layouts, histories, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }), async (layout, history, picks) => {
-        const table = await makeTable(newTable(), layout);
-        for (const change of history) await applyChange(table, change);
-        const states: string[][] = [];
-        const { version: last } = await table.existingSnapshot();
-        for (let version = 0; version <= last; version++) states.push(await rowsOf(table, version));
-        for (const pick of picks) {
-          const before = await table.existingSnapshot();
-          const target = await table.existingSnapshot(pick % (before.version + 1));
-          const result = await restoreTable(table, { version: target.version });
-          const after = await table.existingSnapshot();
-          expect(await rowsOf(table)).toEqual(await rowsOf(table, target.version));
-          expect(after.schema).toEqual(target.schema);
-          expect(after.transactions).toEqual(before.transactions);
-          expect(after.protocol.minReaderVersion).toBeGreaterThanOrEqual(before.protocol.minReaderVersion);
-          expect(result.version).toBe(after.version === before.version ? undefined : after.version);
-          if (result.version !== undefined) states[result.version] = await rowsOf(table);
-          expect(await restoreTable(table, { version: target.version })).toMatchObject({ version: undefined });
-        }
-        for (const [version, rows] of states.entries()) expect(await rowsOf(table, version)).toEqual(rows);
-        // What was restored can be written to.
-        await appendRows(table, row(77));
-        expect(await rowsOf(table)).toHaveLength((states.at(-1)?.length ?? 0) + 1);
-      }),
+      fc.asyncProperty(
+        layouts,
+        histories,
+        fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
+        async (layout, history, picks) => {
+          const table = await makeTable(newTable(), layout);
+          for (const change of history) await applyChange(table, change);
+          const states: string[][] = [];
+          const { version: last } = await table.existingSnapshot();
+          for (let version = 0; version <= last; version++) states.push(await rowsOf(table, version));
+          for (const pick of picks) {
+            const before = await table.existingSnapshot();
+            const target = await table.existingSnapshot(pick % (before.version + 1));
+            const result = await restoreTable(table, { version: target.version });
+            const after = await table.existingSnapshot();
+            expect(await rowsOf(table)).toEqual(await rowsOf(table, target.version));
+            expect(after.schema).toEqual(target.schema);
+            expect(after.transactions).toEqual(before.transactions);
+            expect(after.protocol.minReaderVersion).toBeGreaterThanOrEqual(before.protocol.minReaderVersion);
+            expect(result.version).toBe(after.version === before.version ? undefined : after.version);
+            if (result.version !== undefined) states[result.version] = await rowsOf(table);
+            expect(await restoreTable(table, { version: target.version })).toMatchObject({
+              version: undefined,
+            });
+          }
+          for (const [version, rows] of states.entries()) expect(await rowsOf(table, version)).toEqual(rows);
+          // What was restored can be written to.
+          await appendRows(table, row(77));
+          expect(await rowsOf(table)).toHaveLength((states.at(-1)?.length ?? 0) + 1);
+        },
+      ),
       { numRuns: Number(process.env.INGOT_RUNS ?? 12) },
     );
   });
@@ -54,10 +61,20 @@ describe("restore", () => {
     const table = await makeTable(newTable());
     const { protocol: first } = await table.existingSnapshot();
     await appendRows(table, row(1), { transaction: { appId: "feed", version: 7 } });
-    await alterTable(table, { setProperties: { "delta.enableDeletionVectors": "true" } }, { describe: "later" });
+    await alterTable(
+      table,
+      { setProperties: { "delta.enableDeletionVectors": "true" } },
+      { describe: "later" },
+    );
     const { protocol, metadata } = await table.existingSnapshot();
     const result = await restoreTable(table, { version: 0 });
-    expect(result).toMatchObject({ restored: 0, version: 3, removedFiles: 1, changes: ["metadata"], missing: [] });
+    expect(result).toMatchObject({
+      restored: 0,
+      version: 3,
+      removedFiles: 1,
+      changes: ["metadata"],
+      missing: [],
+    });
     const after = await table.existingSnapshot();
     expect(after.protocol).toEqual(protocol);
     expect(after.protocol).not.toEqual(first);
@@ -92,7 +109,9 @@ describe("restore", () => {
     const { metadata, timestamp } = await table.existingSnapshot();
     expect(metadata.configuration["delta.enableInCommitTimestamps"]).toBe("true");
     expect(timestamp).toBeGreaterThan(now);
-    await expect(restoreTable(table, { version: 99 })).rejects.toMatchObject({ code: "DELTA_NO_SUCH_VERSION" });
+    await expect(restoreTable(table, { version: 99 })).rejects.toMatchObject({
+      code: "DELTA_NO_SUCH_VERSION",
+    });
   });
 
   it("refuses what was vacuumed, naming it, and goes back without it when told", async () => {
@@ -114,13 +133,22 @@ describe("restore", () => {
     const gone = restoreTable(table, { version: 2 });
     await expect(gone).rejects.toMatchObject({ code: "DELTA_FILES_VACUUMED", value: first?.path });
     const planned = await restoreTable(table, { version: 2 }, { dryRun: true });
-    expect(planned).toMatchObject({ version: undefined, missing: [first?.path], addedFiles: 0, removedFiles: 1 });
+    expect(planned).toMatchObject({
+      version: undefined,
+      missing: [first?.path],
+      addedFiles: 0,
+      removedFiles: 1,
+    });
     expect(await restoreTable(table, { version: kept })).toMatchObject({ addedFiles: 2, missing: [] });
-    expect(await restoreTable(table, { version: 2 }, { ignoreMissing: true })).toMatchObject({ addedFiles: 0 });
+    expect(await restoreTable(table, { version: 2 }, { ignoreMissing: true })).toMatchObject({
+      addedFiles: 0,
+    });
     expect(await rowsOf(table)).toEqual([]);
     now += 1000 * HOUR;
     await vacuumTable(table);
-    await expect(restoreTable(table, { version: kept })).rejects.toMatchObject({ code: "DELTA_FILES_VACUUMED" });
+    await expect(restoreTable(table, { version: kept })).rejects.toMatchObject({
+      code: "DELTA_FILES_VACUUMED",
+    });
   });
 
   it("undoes an append that lands meanwhile", async () => {
@@ -129,7 +157,9 @@ describe("restore", () => {
     await appendRows(table, row(1));
     await appendRows(table, row(2));
     const before = async () => void (await appendRows(new DeltaTable(store, duckdb), row(3)));
-    const result = await restoreTable(new DeltaTable(faultyStore(store, [{ before }]), duckdb), { version: 1 });
+    const result = await restoreTable(new DeltaTable(faultyStore(store, [{ before }]), duckdb), {
+      version: 1,
+    });
     expect(result).toMatchObject({ removedFiles: 2, version: 4 });
     expect(await rowsOf(table)).toEqual(await rowsOf(table, 1));
   });

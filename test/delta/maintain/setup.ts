@@ -67,4 +67,5 @@ export async function rowsOf(table: DeltaTable, version?: number): Promise<strin
 }
 
 /** One row as SQL. */
-export const row = (k: number, p = "a") => `SELECT ${k}::INTEGER AS k, ${k}::BIGINT AS v, 's${k}' AS s, '${p}' AS p`;
+export const row = (k: number, p = "a") =>
+  `SELECT ${k}::INTEGER AS k, ${k}::BIGINT AS v, 's${k}' AS s, '${p}' AS p`;

@@ -49,38 +49,43 @@ const paths = async (store: LocalStore) =>
 describe("vacuum", () => {
   it("keeps every version of the retention readable, and takes the rest", async () => {
     await fc.assert(
-      fc.asyncProperty(layouts, histories, fc.integer({ min: 0, max: 6 }), async (layout, history, retainHours) => {
-        const aged = new Aged();
-        const { table } = aged;
-        await aged.step((t) => makeTable(t, layout));
-        const times: number[] = [aged.now];
-        const states: string[][] = [[]];
-        for (const change of [...history, { delete: "k % 2 = 0" }]) {
-          await aged.step((t) => applyChange(t, change));
-          const { version } = await table.existingSnapshot();
-          states[version] = await rowsOf(table);
-          times[version] ??= aged.now;
-        }
-        await aged.step((t) => optimizeTable(t, { purge: true }));
-        const last = (await table.existingSnapshot()).version;
-        states[last] ??= await rowsOf(table);
-        times[last] ??= aged.now;
-        const { files } = await vacuumTable(table, { retainHours, force: true });
-        const cutOff = aged.now - retainHours * HOUR;
-        const fresh = new DeltaTable(aged.store, duckdb);
-        for (let version = 0; version <= last; version++) {
-          // It was the newest version until the next one came.
-          const replacedAt = times[version + 1] ?? Number.POSITIVE_INFINITY;
-          if (version < last && replacedAt < cutOff) continue;
-          expect(await rowsOf(fresh, version)).toEqual(states[version]);
-        }
-        const firstFeed = times.findIndex((time) => time >= cutOff);
-        if (layout.feed && firstFeed > 0) await duckdb.rows(await changeFeedSql(fresh, firstFeed, last));
-        const again = await vacuumTable(table, { retainHours, force: true, dryRun: true });
-        expect(again.files).toEqual([]);
-        const operations = (await table.history(2)).map((entry) => entry.operation);
-        expect(operations[0] === "VACUUM END").toBe(files.length > 0);
-      }),
+      fc.asyncProperty(
+        layouts,
+        histories,
+        fc.integer({ min: 0, max: 6 }),
+        async (layout, history, retainHours) => {
+          const aged = new Aged();
+          const { table } = aged;
+          await aged.step((t) => makeTable(t, layout));
+          const times: number[] = [aged.now];
+          const states: string[][] = [[]];
+          for (const change of [...history, { delete: "k % 2 = 0" }]) {
+            await aged.step((t) => applyChange(t, change));
+            const { version } = await table.existingSnapshot();
+            states[version] = await rowsOf(table);
+            times[version] ??= aged.now;
+          }
+          await aged.step((t) => optimizeTable(t, { purge: true }));
+          const last = (await table.existingSnapshot()).version;
+          states[last] ??= await rowsOf(table);
+          times[last] ??= aged.now;
+          const { files } = await vacuumTable(table, { retainHours, force: true });
+          const cutOff = aged.now - retainHours * HOUR;
+          const fresh = new DeltaTable(aged.store, duckdb);
+          for (let version = 0; version <= last; version++) {
+            // It was the newest version until the next one came.
+            const replacedAt = times[version + 1] ?? Number.POSITIVE_INFINITY;
+            if (version < last && replacedAt < cutOff) continue;
+            expect(await rowsOf(fresh, version)).toEqual(states[version]);
+          }
+          const firstFeed = times.findIndex((time) => time >= cutOff);
+          if (layout.feed && firstFeed > 0) await duckdb.rows(await changeFeedSql(fresh, firstFeed, last));
+          const again = await vacuumTable(table, { retainHours, force: true, dryRun: true });
+          expect(again.files).toEqual([]);
+          const operations = (await table.history(2)).map((entry) => entry.operation);
+          expect(operations[0] === "VACUUM END").toBe(files.length > 0);
+        },
+      ),
       { numRuns: Number(process.env.INGOT_RUNS ?? 12) },
     );
   });
@@ -95,14 +100,16 @@ describe("vacuum", () => {
     const before = await paths(aged.store);
     const listed = await vacuumTable(aged.table, { dryRun: true });
     expect(await paths(aged.store)).toEqual(before);
-    expect(listed.files.map(({ path }) => path.replace(/.*\//, "").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "")).sort()).toEqual([
-      "deletion_vector_.bin",
-      "part-.parquet",
-      "part-.parquet",
-    ]);
+    expect(
+      listed.files
+        .map(({ path }) => path.replace(/.*\//, "").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, ""))
+        .sort(),
+    ).toEqual(["deletion_vector_.bin", "part-.parquet", "part-.parquet"]);
     const done = await vacuumTable(aged.table);
     expect(done.files).toEqual(listed.files);
-    expect(await paths(aged.store)).toEqual(before.filter((p) => !listed.files.some(({ path }) => path === p)));
+    expect(await paths(aged.store)).toEqual(
+      before.filter((p) => !listed.files.some(({ path }) => path === p)),
+    );
     const [end, start] = await aged.table.history(2);
     expect(start).toMatchObject({
       operation: "VACUUM START",
@@ -118,8 +125,12 @@ describe("vacuum", () => {
     await aged.step((t) => makeTable(t));
     const short = vacuumTable(aged.table, { retainHours: 24 });
     await expect(short).rejects.toMatchObject({ code: "DELTA_SHORT_RETENTION", value: "24 hours" });
-    await expect(vacuumTable(aged.table, { retainHours: -1 })).rejects.toMatchObject({ code: "DELTA_BAD_RETENTION" });
-    expect(await vacuumTable(aged.table, { retainHours: 24, force: true })).toMatchObject({ retainedHours: 24 });
+    await expect(vacuumTable(aged.table, { retainHours: -1 })).rejects.toMatchObject({
+      code: "DELTA_BAD_RETENTION",
+    });
+    expect(await vacuumTable(aged.table, { retainHours: 24, force: true })).toMatchObject({
+      retainedHours: 24,
+    });
     expect(await vacuumTable(aged.table)).toMatchObject({ retainedHours: 168 });
   });
 
@@ -127,8 +138,14 @@ describe("vacuum", () => {
     const aged = new Aged();
     const { store } = aged;
     await aged.step((t) => makeTable(t, { partitioned: true }));
-    for (const p of ["a b", "ä=1/x", "100%", "%20", "_x", "..", "+"]) await aged.step((t) => appendRows(t, row(1, p)));
-    const gone = ["orphan.parquet", "p=a b/orphan.parquet", "p=%20/orph%20an.parquet", "_change_data/orphan.parquet"];
+    for (const p of ["a b", "ä=1/x", "100%", "%20", "_x", "..", "+"])
+      await aged.step((t) => appendRows(t, row(1, p)));
+    const gone = [
+      "orphan.parquet",
+      "p=a b/orphan.parquet",
+      "p=%20/orph%20an.parquet",
+      "_change_data/orphan.parquet",
+    ];
     const stay = [
       "_quarantine/x.parquet",
       ".hidden/x.parquet",
@@ -210,7 +227,8 @@ describe("vacuum beside other writers", () => {
     const store = faultyStore(aged.store, ({ method, path }) => {
       if (planted || method !== at || (at === "list" && path !== "")) return undefined;
       planted = true;
-      const before = async () => void (await rival(new DeltaTable(aged.store, duckdb, { now: () => aged.now })));
+      const before = async () =>
+        void (await rival(new DeltaTable(aged.store, duckdb, { now: () => aged.now })));
       return { before };
     });
     const result = await vacuumTable(new DeltaTable(store, duckdb, { now: () => aged.now }));

@@ -43,7 +43,8 @@ it("by one column, files do not overlap", async () => {
   const { addedFiles } = await optimizeTable(table, { zOrderBy: ["x"] });
   expect(addedFiles).toBeGreaterThan(6);
   const files = await ranges(table, "x");
-  for (const [i, [min]] of files.entries()) if (i > 0) expect(min).toBeGreaterThanOrEqual(files[i - 1]?.[1] ?? 0);
+  for (const [i, [min]] of files.entries())
+    if (i > 0) expect(min).toBeGreaterThanOrEqual(files[i - 1]?.[1] ?? 0);
   expect(await rowsOf(table)).toEqual(rows);
 });
 
@@ -64,10 +65,16 @@ it("by two columns, a condition on either needs few of the files", async () => {
 });
 
 it.each([
-  ["string", "CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'it''s ' || i WHEN 3 THEN chr(0) || i ELSE repeat('ä', i) END"],
+  [
+    "string",
+    "CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'it''s ' || i WHEN 3 THEN chr(0) || i ELSE repeat('ä', i) END",
+  ],
   ["binary", "CASE WHEN i % 3 = 0 THEN NULL ELSE from_hex('00ff' || printf('%04x', i)) END"],
   ["boolean", "CASE WHEN i % 3 = 0 THEN NULL ELSE i % 2 = 0 END"],
-  ["double", "CASE i % 6 WHEN 0 THEN NULL WHEN 1 THEN 'nan'::DOUBLE WHEN 2 THEN 'inf'::DOUBLE WHEN 3 THEN '-inf'::DOUBLE ELSE i / 7 END"],
+  [
+    "double",
+    "CASE i % 6 WHEN 0 THEN NULL WHEN 1 THEN 'nan'::DOUBLE WHEN 2 THEN 'inf'::DOUBLE WHEN 3 THEN '-inf'::DOUBLE ELSE i / 7 END",
+  ],
   ["decimal(38,10)", "CASE WHEN i % 4 = 0 THEN NULL ELSE i * 12345678901234567890.1 END"],
   ["date", "DATE '2020-01-01' + i"],
   ["timestamp", "TIMESTAMPTZ '2020-01-01 00:00:00.000001Z' + i * INTERVAL 1 HOUR"],
@@ -80,7 +87,10 @@ it.each([
     schema: { type: "struct", fields: [field('odd "name', type), field("i", "integer")] },
     properties: { "delta.targetFileSize": "1000" },
   });
-  await appendRows(table, `SELECT ${sql} AS "odd ""name", i FROM (SELECT range::INTEGER AS i FROM range(300))`);
+  await appendRows(
+    table,
+    `SELECT ${sql} AS "odd ""name", i FROM (SELECT range::INTEGER AS i FROM range(300))`,
+  );
   const rows = await rowsOf(table);
   await optimizeTable(table, { zOrderBy: ['odd "name', "i"] });
   expect(await rowsOf(table)).toEqual(rows);

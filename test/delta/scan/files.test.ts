@@ -206,3 +206,29 @@ it("writes many deleted rows to a file once", async () => {
   expect(first.addresses).toEqual([join(root, "many.parquet"), expect.stringContaining(cache.folder)]);
   expect(await duckdb.rows(first.sql)).toEqual([{ x: 2000n }]);
 });
+
+it("leaves out very many deleted rows", async () => {
+  const count = 1_100_000;
+  const deleted = Array.from({ length: count }, (_, i) => i).filter((i) => i % 7 > 2 || i > 1_000_000);
+  const stats = JSON.stringify({ numRecords: count });
+  const files: AddFile[] = [];
+  for (const rowsGone of [deleted, [5, 65_536, 1_099_999]]) {
+    const [deletionVector] = await writeDeletionVectors(store, [RowSet.of(rowsGone)]);
+    const file = await write(
+      `very-many-${rowsGone.length}.parquet`,
+      `SELECT range AS x FROM range(${count})`,
+      { stats },
+    );
+    files.push(deletionVector === undefined ? file : { ...file, deletionVector });
+  }
+  const { sql, addresses } = await planScan(store, tableOf(files), { cache, fileIndex: "at" });
+  expect(addresses.at(-1)).toMatch(/bits\.csv$/);
+  const kept = "(range % 7 <= 2 AND range <= 1000000)";
+  const wrong = await duckdb.rows(
+    `WITH expected AS (SELECT range AS x, 0 AS at FROM range(${count}) WHERE ${kept}
+       UNION ALL SELECT range, 1 FROM range(${count}) WHERE range NOT IN (5, 65536, 1099999))
+     SELECT (SELECT count(*) FROM (FROM expected EXCEPT ALL FROM (${sql}))) AS lost,
+            (SELECT count(*) FROM (FROM (${sql}) EXCEPT ALL FROM expected)) AS extra`,
+  );
+  expect(wrong).toEqual([{ lost: 0n, extra: 0n }]);
+});

@@ -8,6 +8,7 @@ import { readCheckpoint } from "../../checkpoint/read.ts";
 import { type LogListing, listLog } from "../../log/listing.ts";
 import { readAhead } from "../../log/read-ahead.ts";
 import { parseLogName, readCommit, VERSIONED, versionPrefix } from "../../log.ts";
+import { featuresOf } from "../../protocol.ts";
 import { Replay, type Snapshot } from "../../snapshot.ts";
 import { type Finding, someOf } from "./finding.ts";
 
@@ -89,11 +90,8 @@ function disagreements(version: number, checkpoint: Snapshot, replayed: Snapshot
   const differs = [
     ...(lost.length > 0 ? [`it lacks ${someOf(lost)}`] : []),
     ...(extra.length > 0 ? [`it adds ${someOf(extra)}`] : []),
-    ...(checkpoint.metadata.schemaString === replayed.metadata.schemaString ? [] : ["its columns differ"]),
-    ...(JSON.stringify(checkpoint.protocol.writerFeatures?.toSorted()) ===
-    JSON.stringify(replayed.protocol.writerFeatures?.toSorted())
-      ? []
-      : ["its protocol differs"]),
+    ...(JSON.stringify(checkpoint.schema) === JSON.stringify(replayed.schema) ? [] : ["its columns differ"]),
+    ...(featureText(checkpoint) === featureText(replayed) ? [] : ["its protocol differs"]),
   ];
   if (differs.length === 0) return [];
   return [
@@ -105,6 +103,10 @@ function disagreements(version: number, checkpoint: Snapshot, replayed: Snapshot
       next: "Move the checkpoint's files and _last_checkpoint away: readers then replay the commits, which are right.",
     },
   ];
+}
+
+function featureText({ protocol }: Snapshot): string {
+  return [protocol.minReaderVersion, ...[...featuresOf(protocol)].sort()].join();
 }
 
 const checksumSchema = z.looseObject({

@@ -72,7 +72,7 @@ function brokenFinding(name: string, rows: number): Finding[] {
     {
       severity: "error",
       code: "constraint-broken",
-      message: `${rows} rows break a constraint`,
+      message: `a constraint does not hold for every row: ${rows} break it`,
       value: name,
       next: "Correct or delete these rows, or drop the constraint.",
     },
