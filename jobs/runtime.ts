@@ -1,6 +1,7 @@
 /** What a command works with: configuration, lake, source, target, progress; opened when first asked for. */
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
+import { boundSharedCache } from "../lakehouse/cache/data-file-cache.ts";
 import { DuckDb } from "../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../lakehouse/errors.ts";
 import { isAddress, Lake, openStore, openStoreFor } from "../lakehouse/lake.ts";
@@ -48,6 +49,7 @@ export async function withRuntime<T>(
   const loaded = await loadConfig(options.config);
   const { config, folder } = loaded;
   const closing: (() => Promise<void>)[] = [];
+  boundSharedCache(config.cacheMb * 1_000_000);
   const close = (undo: () => Promise<unknown> | unknown) => closing.push(onCleanup(undo));
   try {
     const duckdb = await DuckDb.open({

@@ -108,3 +108,8 @@ export function sharedCache(): DataFileCache {
   shared ??= new DataFileCache();
   return shared;
 }
+
+/** Bounds the cache of this process; to be said before it is used. */
+export function boundSharedCache(maxBytes: number): void {
+  shared = new DataFileCache({ maxBytes });
+}

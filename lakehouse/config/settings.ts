@@ -42,6 +42,8 @@ export const settingsShape = {
   spillFolder: z.string().min(1, "a folder such as /var/tmp").optional(),
   /** Tables loaded, and models built, at once; each takes a thread of a pool of 16. */
   concurrency: count(1, 12).default(3),
+  /** Room for data files fetched from S3, in megabytes; INGOT_CACHE says where. */
+  cacheMb: count(100, 100_000_000).default(10_000),
   s3: s3Shape.prefault({}),
 };
 
@@ -53,6 +55,7 @@ const OVERRIDES: readonly (readonly [variable: string, key: string])[] = [
   ["INGOT_MEMORY_MB", "memoryMb"],
   ["INGOT_THREADS", "threads"],
   ["INGOT_SPILL_FOLDER", "spillFolder"],
+  ["INGOT_CACHE_MB", "cacheMb"],
   ["INGOT_CONCURRENCY", "concurrency"],
   ["AWS_ENDPOINT_URL_S3", "s3.endpoint"],
   ["AWS_ENDPOINT_URL", "s3.endpoint"],

@@ -25,6 +25,11 @@ const FEATURES: Readonly<Record<string, { readonly reader: boolean; readonly wri
   "typeWidening-preview": { reader: true, write: true },
   v2Checkpoint: { reader: true, write: true },
   vacuumProtocolCheck: { reader: true, write: true },
+  // Read as the binary parts that files keep them in.
+  variantType: { reader: true, write: false },
+  "variantType-preview": { reader: true, write: false },
+  variantShredding: { reader: true, write: false },
+  "variantShredding-preview": { reader: true, write: false },
 };
 
 /** Features that stated versions stand for (PROTOCOL.md, "Valid Feature Names in Table Features"). */

@@ -7,10 +7,11 @@ import type { ObjectStore } from "../store/store.ts";
 import type { AddFile } from "./actions.ts";
 import { type Layout, layoutOf, nameInFiles } from "./layout.ts";
 import { deletedRows, type Marked } from "./scan/deleted-rows.ts";
-import { placeOf } from "./scan/file-address.ts";
+import { placeOf, withoutPatterns } from "./scan/file-address.ts";
 import { partSql } from "./scan/part-sql.ts";
 import { divide, type NumberedFile } from "./scan/parts.ts";
 import { missingFile } from "./scan/read-error.ts";
+import { hasVariants, refusingShredded } from "./scan/variant.ts";
 import { duckdbType, type StructField, type StructType } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { rowCount } from "./stats.ts";
@@ -90,7 +91,9 @@ export async function planScan(
       partSql({ schema, partitionColumns, mapping, files, withoutDeleted: deleted?.sql ?? "" }, options),
     );
   }
-  return { sql: sql.join(" UNION ALL "), addresses: used };
+  const all = sql.join(" UNION ALL ");
+  const guarded = hasVariants(schema) ? refusingShredded(all, addresses.map(withoutPatterns)) : all;
+  return { sql: guarded, addresses: used };
 }
 
 /** What DuckDB opens for each of these files, in their order. */

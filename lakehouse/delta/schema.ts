@@ -84,6 +84,7 @@ const PRIMITIVES: Readonly<Record<string, string>> = {
   date: "DATE",
   timestamp: "TIMESTAMP WITH TIME ZONE",
   timestamp_ntz: "TIMESTAMP",
+  variant: 'STRUCT("value" BLOB, "metadata" BLOB)',
   // Columns of no type hold nothing but null, and files do not have them.
   void: "INTEGER",
   null: "INTEGER",

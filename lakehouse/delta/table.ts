@@ -11,6 +11,7 @@ import type { Reads } from "./conflict.ts";
 import { checkingRules, checkRules, guarded, rulesOf } from "./constraints.ts";
 import { type Layout, layoutOf, plainLayout } from "./layout.ts";
 import { loadSnapshot, refreshSnapshot } from "./load.ts";
+import { cleanLog } from "./log/clean.ts";
 import { readHistory } from "./log/history.ts";
 import { readLastCheckpoint } from "./log/last-checkpoint.ts";
 import { versionAt } from "./log/time-travel.ts";
@@ -20,6 +21,9 @@ import { duckdbType, type StructType, sameColumns } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { discardFiles, type Staged, type StageOptions, stage } from "./stage.ts";
 
+/** Old entries of the log are looked for so often, after a checkpoint. */
+const DAY_MS = 24 * 3600 * 1000;
+
 export interface TableOptions {
   /** A checkpoint is written after every so many commits; by default as the table's size and properties ask. */
   readonly checkpointInterval?: number;
@@ -27,7 +31,7 @@ export interface TableOptions {
   readonly now?: () => number;
   /** Kept in the history with every commit of this table object. */
   readonly userMetadata?: string;
-  /** Told when a checkpoint could not be written; the commit before it stands all the same. */
+  /** Told when a checkpoint could not be written or the log not be cleaned; the commit before stands all the same. */
   readonly onCheckpointError?: (error: unknown) => void;
 }
 
@@ -71,6 +75,7 @@ export class DeltaTable {
   private newest: Snapshot | undefined;
   /** Version of the newest checkpoint that this object knows of. */
   private lastCheckpoint: number | undefined;
+  private lastCleaning = 0;
 
   constructor(store: ObjectStore, duckdb: DuckDb, options: TableOptions = {}) {
     this.store = store;
@@ -187,6 +192,9 @@ export class DeltaTable {
       const snapshot = await this.existingSnapshot(version);
       await writeCheckpoint(this.store, this.duckdb, snapshot, now);
       this.lastCheckpoint = version;
+      if (now - this.lastCleaning < DAY_MS) return;
+      this.lastCleaning = now;
+      await cleanLog(this.store, this.duckdb, snapshot, now);
     } catch (error) {
       // The commit stands. The log without this checkpoint is longer to read, not wrong.
       this.onCheckpointError(error);

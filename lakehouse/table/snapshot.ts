@@ -1,6 +1,7 @@
 /** Reading one version of a table. */
 import { selectFiles } from "../delta/change/select-files.ts";
 import { existingField } from "../delta/evolve.ts";
+import { explainReadError } from "../delta/scan/read-error.ts";
 import { scannable, scanSql } from "../delta/scan.ts";
 import type { StructType } from "../delta/schema.ts";
 import type { Snapshot } from "../delta/snapshot.ts";
@@ -83,7 +84,11 @@ export class Scan<Row extends object> {
   }
 
   async rows(): Promise<Row[]> {
-    return (await this.table.duckdb.rows(this.sql)).map(this.toRow);
+    const { duckdb, store } = this.table;
+    const rows = await duckdb.rows(this.sql).catch((error: unknown) => {
+      throw explainReadError(error, store.root);
+    });
+    return rows.map(this.toRow);
   }
 
   /** Rows one by one; memory does not grow with their number. */
@@ -95,6 +100,8 @@ export class Scan<Row extends object> {
         for (const values of chunk)
           yield this.toRow(Object.fromEntries(columns.map(({ name }, i) => [name, values[i]])));
       }
+    } catch (error) {
+      throw explainReadError(error, this.table.store.root);
     } finally {
       await session.close();
     }

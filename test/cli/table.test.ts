@@ -123,7 +123,7 @@ describe("ingot table", () => {
     expect(damaged.code).toBe(1);
     expect(JSON.parse(damaged.stdout)).toMatchObject({
       isSound: false,
-      findings: [{ code: "file-missing" }, {}],
+      findings: [{ code: "file-missing" }],
     });
   });
 

@@ -16,7 +16,7 @@ const open = (table: ReferenceTable) => new DeltaTable(new LocalStore(pathOf(tab
 const named = (tables: readonly ReferenceTable[]) => tables.map((table) => [table.id, table] as const);
 
 /** Features of readers that the kernel refuses. */
-const REFUSED = /variant|catalogOwned|catalogManaged/i;
+const REFUSED = /catalogOwned|catalogManaged/i;
 const isRefused = (table: ReferenceTable) => table.readerFeatures.some((feature) => REFUSED.test(feature));
 /** Their deletion vectors have names of Spark's own tests, which no other reader finds. */
 const isUnreachable = (table: ReferenceTable) => /not protocol-conformant/.test(table.note ?? "");

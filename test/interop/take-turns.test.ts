@@ -67,9 +67,15 @@ describe.skipIf(!enginesAvailable)("Ingot and another engine write to one table 
     expect(await ingot.read(path)).toHaveLength(1);
   });
 
-  it("Ingot refuses by name to read what it has no type for", async () => {
+  it("Ingot refuses by name the variants that it cannot read, and to write any", async () => {
     const path = newPath();
-    await spark.sql(path, ["CREATE TABLE {t} (id BIGINT, v VARIANT) USING delta"]);
-    await expect(ingot.read(path)).rejects.toThrow("variantType");
+    await spark.sql(path, [
+      "CREATE TABLE {t} (id BIGINT, v VARIANT) USING delta",
+      `INSERT INTO {t} SELECT 1, parse_json('{"key": [1, "two"]}')`,
+    ]);
+    await expect(ingot.read(path)).rejects.toThrow(/variant/i);
+    await expect(new IngotWriter(path, duckdb).append("SELECT 2::BIGINT AS id")).rejects.toThrow(
+      "variantType",
+    );
   });
 });

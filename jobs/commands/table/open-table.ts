@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { z } from "zod";
 import { settingsError, settingsShape, withEnvironment } from "../../../lakehouse/config/settings.ts";
+import { explainReadError } from "../../../lakehouse/delta/scan/read-error.ts";
 import { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
 import { codeOf, TerminalError } from "../../../lakehouse/errors.ts";
@@ -58,6 +59,8 @@ export async function withTable<T>(
       onProgress: options.quiet ? () => {} : progress.onProgress,
       endProgress: () => progress.finish(),
     });
+  } catch (error) {
+    throw explainReadError(error, store.root);
   } finally {
     await endProgress();
     duckdb.close();

@@ -76,12 +76,13 @@ async function checkState(
   await add("protocol-unsupported", async () => protocolFindings(snapshot, store.root));
   await add("checksum-unreadable", () => checkChecksum(store, snapshot));
   step("comparing files");
-  await add("files-unreadable", async () => checkFiles(table, snapshot, await store.list("")));
+  const stored = await store.list("");
+  await add("file-missing", async () => checkFiles(table, snapshot, stored));
   await add("partition-value", async () => checkPartitions(snapshot));
   await add("vector-unreadable", () => checkVectors(table, snapshot));
   await add("orphans", () => checkOrphans(table, cutOffAt(table.now())));
   step("reading footers");
-  await add("file-unreadable", () => checkColumns(table, snapshot));
+  await add("file-unreadable", () => checkColumns(table, snapshot, stored));
 }
 
 function cutOffAt(now: number): (snapshot: Snapshot) => number {

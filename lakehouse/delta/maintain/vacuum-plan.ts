@@ -12,6 +12,8 @@ import { NeededPaths } from "./stored-path.ts";
 
 /** Commits that are fetched at the same time. */
 const PARALLEL = 16;
+/** Stores cut the times of objects, some to whole seconds: a commit may be younger than it looks. */
+const CUT_MS = 1000;
 
 export interface VacuumPlan {
   /** The version whose files stay, whatever their age. */
@@ -65,7 +67,9 @@ export function neededBy(snapshot: Snapshot, cutOff: number): NeededPaths {
 /** Adds what the commits that were written at or after the cut-off removed, and their change files. */
 async function addCommitted(store: ObjectStore, needed: NeededPaths, cutOff: number): Promise<void> {
   const { commits } = await listLog(store);
-  const versions = [...commits].flatMap(([version, writtenAt]) => (writtenAt >= cutOff ? [version] : []));
+  const versions = [...commits].flatMap(([version, writtenAt]) =>
+    writtenAt >= cutOff - CUT_MS ? [version] : [],
+  );
   for await (const actions of readAhead(versions, PARALLEL, (version) => readCommit(store, version))) {
     for (const action of actions ?? []) {
       if ("cdc" in action) needed.addFile(action.cdc.path);

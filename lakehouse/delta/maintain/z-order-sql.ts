@@ -15,7 +15,7 @@ const TEXT_LENGTH = 32;
 
 /** Columns that may order a table: primitives that stand in its files. */
 export function isOrderable({ type }: StructField): boolean {
-  return typeof type === "string";
+  return typeof type === "string" && type !== "variant";
 }
 
 /** A sample of the values of some columns, as a relation of the session under the given, quoted name. */

@@ -66,7 +66,7 @@ async function sampledRanks(session: Session, ranks: readonly string[]): Promise
     `SELECT ${ranks.map((rank, i) => `${rank} AS r${i}`).join(", ")} FROM ${SAMPLE}`,
   )) {
     const [first = new Float64Array()] = columns;
-    first.forEach((_, i) => rows.push(columns.map((column) => column[i] ?? 0)));
+    for (const i of first.keys()) rows.push(columns.map((column) => column[i] ?? 0));
   }
   return rows;
 }

@@ -1,5 +1,7 @@
 /** What DuckDB says of files that it could not read, as errors of the table. */
+
 import { IngotError, messageOf, TerminalError } from "../../errors.ts";
+import { SHREDDED } from "./variant.ts";
 
 const ABSENT = [
   /No files found that match the pattern "([^"]+)"/,
@@ -15,6 +17,15 @@ const ABSENT = [
 export function explainReadError(error: unknown, where: string): unknown {
   if (error instanceof IngotError && error.code !== "DUCKDB_SQL") return error;
   const message = messageOf(error);
+  if (message.includes(SHREDDED) || message.includes("from type VARIANT")) {
+    return new TerminalError(`${where} holds variants of a form that cannot be read (variantType)`, {
+      code: "DELTA_UNSUPPORTED_FEATURE",
+      value: "variantType",
+      allowed: "variants whose files keep them as plain binary parts",
+      next: "Read the table with an engine that knows the others.",
+      cause: error,
+    });
+  }
   for (const pattern of ABSENT) {
     const address = pattern.exec(message)?.[1];
     if (address !== undefined) return missingFile(where, address.replace(/\[([[*?])\]/g, "$1"), error);

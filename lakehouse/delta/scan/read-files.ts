@@ -54,7 +54,7 @@ function entrySql(key: string, name: string, type: string): string {
   return `${key}: {name: '${name}', type: ${literal(type)}, default_value: NULL}`;
 }
 
-const isBinary = (type: string) => type === "binary";
+const isBinary = (type: string) => type === "binary" || type === "variant";
 const isText = (type: string) => duckdbType(type) === "VARCHAR";
 
 /** Whether a primitive type at any depth is one of these. */

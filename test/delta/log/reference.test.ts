@@ -12,7 +12,7 @@ const duckdb = await useDuckDb();
 const reference = referenceTables();
 
 /** Features of readers that the kernel refuses, by the name of the feature. */
-const REFUSED = /variant|catalogOwned|catalogManaged/i;
+const REFUSED = /catalogOwned|catalogManaged/i;
 
 const refusedFeature = (table: ReferenceTable) =>
   table.readerFeatures.find((feature) => REFUSED.test(feature));

@@ -19,6 +19,21 @@ const folder = useFolder();
 const newTable = () => new DeltaTable(new LocalStore(`${folder.path}/${crypto.randomUUID()}`), duckdb);
 const HOUR = 3600 * 1000;
 
+/** Restores one of the versions; a version that this makes is added to `states`. */
+async function restoreOne(table: DeltaTable, pick: number, states: string[][]): Promise<void> {
+  const before = await table.existingSnapshot();
+  const target = await table.existingSnapshot(pick % (before.version + 1));
+  const result = await restoreTable(table, { version: target.version });
+  const after = await table.existingSnapshot();
+  expect(await rowsOf(table)).toEqual(await rowsOf(table, target.version));
+  expect(after.schema).toEqual(target.schema);
+  expect(after.transactions).toEqual(before.transactions);
+  expect(after.protocol.minReaderVersion).toBeGreaterThanOrEqual(before.protocol.minReaderVersion);
+  expect(result.version).toBe(after.version === before.version ? undefined : after.version);
+  if (result.version !== undefined) states[result.version] = await rowsOf(table);
+  expect(await restoreTable(table, { version: target.version })).toMatchObject({ version: undefined });
+}
+
 describe("restore", () => {
   it("gives the rows and columns of any version, and every version stays as it was", async () => {
     await fc.assert(
@@ -32,21 +47,7 @@ describe("restore", () => {
           const states: string[][] = [];
           const { version: last } = await table.existingSnapshot();
           for (let version = 0; version <= last; version++) states.push(await rowsOf(table, version));
-          for (const pick of picks) {
-            const before = await table.existingSnapshot();
-            const target = await table.existingSnapshot(pick % (before.version + 1));
-            const result = await restoreTable(table, { version: target.version });
-            const after = await table.existingSnapshot();
-            expect(await rowsOf(table)).toEqual(await rowsOf(table, target.version));
-            expect(after.schema).toEqual(target.schema);
-            expect(after.transactions).toEqual(before.transactions);
-            expect(after.protocol.minReaderVersion).toBeGreaterThanOrEqual(before.protocol.minReaderVersion);
-            expect(result.version).toBe(after.version === before.version ? undefined : after.version);
-            if (result.version !== undefined) states[result.version] = await rowsOf(table);
-            expect(await restoreTable(table, { version: target.version })).toMatchObject({
-              version: undefined,
-            });
-          }
+          for (const pick of picks) await restoreOne(table, pick, states);
           for (const [version, rows] of states.entries()) expect(await rowsOf(table, version)).toEqual(rows);
           // What was restored can be written to.
           await appendRows(table, row(77));

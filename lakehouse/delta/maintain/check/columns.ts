@@ -1,5 +1,6 @@
 /** Whether data files have the columns that the table says. */
 import { messageOf } from "../../../errors.ts";
+import type { StoredObject } from "../../../store/store.ts";
 import type { AddFile } from "../../actions.ts";
 import { widens } from "../../evolve.ts";
 import { dataFields, idInFiles, layoutOf, nameInFiles } from "../../layout.ts";
@@ -8,22 +9,30 @@ import type { StructField } from "../../schema.ts";
 import type { Snapshot } from "../../snapshot.ts";
 import type { DeltaTable } from "../../table.ts";
 import { fileSchema } from "../convert/parquet-schema.ts";
+import { storedPath } from "../stored-path.ts";
 import { type Finding, someOf } from "./finding.ts";
 
 /** Files whose footers are read. */
 const SAMPLE = 10;
 
-/** Compares the footers of some files, spread over the table, with its columns. */
-export async function checkColumns(table: DeltaTable, snapshot: Snapshot): Promise<Finding[]> {
+/** Compares the footers of some of the stored files, spread over the table, with its columns. */
+export async function checkColumns(
+  table: DeltaTable,
+  snapshot: Snapshot,
+  stored: readonly StoredObject[],
+): Promise<Finding[]> {
   const unreadable: string[] = [];
   const differing: string[] = [];
-  for (const file of spread([...snapshot.files.values()], SAMPLE)) {
+  const paths = new Set(stored.map(({ path }) => path));
+  const isThere = ({ path }: AddFile) => paths.has(storedPath(table.store, path) ?? "");
+  for (const file of spread([...snapshot.files.values()].filter(isThere), SAMPLE)) {
     try {
       const [address = ""] = await fileAddresses(table.store, { ...scannable(snapshot), files: [file] });
       const { fields } = await fileSchema(table.duckdb, { path: file.path, address });
       differing.push(...differences(snapshot, fields).map((what) => `${what} in ${file.path}`));
     } catch (error) {
-      unreadable.push(messageOf(error));
+      const reason = messageOf(error instanceof Error ? (error.cause ?? error) : error);
+      unreadable.push(`${file.path}: ${reason.split("\n")[0]}`);
     }
   }
   return [
@@ -33,7 +42,7 @@ export async function checkColumns(table: DeltaTable, snapshot: Snapshot): Promi
           {
             severity: "error" as const,
             code: "file-unreadable",
-            message: `${unreadable.length} of the files looked at cannot be read`,
+            message: `data files cannot be read: ${unreadable.length} of those looked at`,
             value: someOf(unreadable),
             next: "Restore the files from a backup, or go back with `ingot table restore`.",
           },
@@ -71,6 +80,8 @@ function differences(snapshot: Snapshot, inFile: readonly StructField[]): string
       const mayLack = f.nullable || (layout.mapping === "id" && idInFiles(layout, f) !== undefined);
       return mayLack ? [] : [`no column ${f.name}, which may not be null,`];
     }
+    // Files keep variants as structs that say nothing of their kind.
+    if (f.type === "variant") return [];
     if (typeof f.type !== "string" || typeof actual.type !== "string") {
       const kind = (field: StructField) => (typeof field.type === "string" ? field.type : field.type.type);
       return kind(f) === kind(actual) ? [] : [`${f.name} is ${kind(actual)}, not ${kind(f)},`];

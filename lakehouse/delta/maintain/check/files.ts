@@ -54,7 +54,7 @@ function finding(
   next?: string,
 ): Finding[] {
   if (names.length === 0) return [];
-  const about = { severity, code, message: `${names.length} ${message}`, value: someOf(names) };
+  const about = { severity, code, message: `${message}: ${names.length}`, value: someOf(names) };
   return [next === undefined ? about : { ...about, next }];
 }
 

@@ -144,7 +144,7 @@ async function batchLies(
       }
       return (["lo", "hi"] as const).flatMap((end) => {
         const text = row[`${end}${c}`];
-        const value = typeof text === "string" ? valueOf(text, f) : undefined;
+        const value = typeof text === "string" ? boundValue(text, f) : undefined;
         return value !== undefined && hides({ kind: "comparison", column: path, operator: "=", value })
           ? [`bounds of ${f.name} in ${file.path} leave out ${literal(String(text))}`]
           : [];
@@ -159,6 +159,6 @@ function textSql(expression: string, { type }: StructField): string {
     : `${expression}::VARCHAR`;
 }
 
-function valueOf(text: string, { type }: StructField): Value | undefined {
+function boundValue(text: string, { type }: StructField): Value | undefined {
   return typeof type === "string" ? (decodePartitionValue(text, type) ?? undefined) : undefined;
 }

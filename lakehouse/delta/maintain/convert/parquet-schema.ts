@@ -82,7 +82,7 @@ async function ofFile<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    throw new TerminalError(`${path} cannot be part of a table: ${messageOf(cause)}`, {
+    throw new TerminalError(`${path} cannot be part of a table: ${messageOf(cause).split("\n")[0]}`, {
       code: "DELTA_BAD_PARQUET",
       value: path,
       next: "Move the file away, or write it anew with types that Delta has.",
