@@ -21,7 +21,7 @@ import { printError } from "./terminal/print-error.ts";
 function program(complain: (text: string) => void): Command {
   const ingot = new Command("ingot")
     .description("A lakehouse in one process: Postgres in, Delta tables in the middle, metrics out.")
-    .version("0.1.0")
+    .version("0.1.0", "-V", "print the version of Ingot; so does --version, before any command")
     .option("--config <path>", "configuration file; by default the nearest ingot.config.ts")
     .option("--json", "print results, and errors, as JSON")
     .option("--quiet", "show no progress")
@@ -66,7 +66,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     const ingot = program((text) => {
       complaint += text;
     });
-    await ingot.parseAsync([...argv]);
+    await ingot.parseAsync(withVersionOption(argv));
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
     if (interruption.signal.aborted) {
@@ -93,4 +93,9 @@ function usageError(error: CommanderError): TerminalError {
     code: "USAGE",
     next: "`ingot --help` lists the commands, `ingot COMMAND --help` their options and examples.",
   });
+}
+
+/** `ingot --version` asks for Ingot's version; after a command the option is the command's own. */
+function withVersionOption(argv: readonly string[]): string[] {
+  return argv.map((word, i) => (i === 2 && word === "--version" ? "-V" : word));
 }

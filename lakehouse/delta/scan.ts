@@ -6,7 +6,7 @@ import { identifier } from "../duckdb/quote.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { AddFile } from "./actions.ts";
 import { type Layout, layoutOf, nameInFiles } from "./layout.ts";
-import { deletedRows, type Marked } from "./scan/deleted-rows.ts";
+import { deletedRelation, deletedRows, type Marked } from "./scan/deleted-rows.ts";
 import { placeOf, withoutPatterns } from "./scan/file-address.ts";
 import { partSql } from "./scan/part-sql.ts";
 import { divide, type NumberedFile } from "./scan/parts.ts";
@@ -43,6 +43,8 @@ export interface ScanOptions {
   readonly rowIndex?: string;
   /** VARCHAR: the path of the row's file as the log has it. */
   readonly filePath?: string;
+  /** Deleted rows are given too, for `withoutDeletedSql` to leave out later. */
+  readonly withDeleted?: boolean;
   /** Where files of stores that DuckDB cannot open are kept; the process has one by default. */
   readonly cache?: DataFileCache;
 }
@@ -79,7 +81,7 @@ export async function planScan(
   if (table.files.length === 0) return { sql: emptySql(table.schema, options), addresses: [] };
   const cache = options.cache ?? sharedCache();
   const { mapping = "none", schema, partitionColumns } = table;
-  const parts = divide(table.files, partitionNames(table));
+  const parts = divide(options.withDeleted ? unmarked(table.files) : table.files, partitionNames(table));
   const addresses = await fileAddresses(store, table, { cache });
   const used = [...addresses];
   const sql: string[] = [];
@@ -94,6 +96,34 @@ export async function planScan(
   const all = sql.join(" UNION ALL ");
   const guarded = hasVariants(schema) ? refusingShredded(all, addresses.map(withoutPatterns)) : all;
   return { sql: guarded, addresses: used };
+}
+
+/**
+ * SQL of what is left of `sql`, found in a scan `withDeleted`, without the deleted rows. Where a condition leaves few
+ * rows this is quicker than looking every row up. `fileIndex` and `rowIndex` are the names that the scan was given.
+ */
+export async function withoutDeletedSql(
+  store: ObjectStore,
+  { files }: Pick<Scannable, "files">,
+  sql: string,
+  { fileIndex, rowIndex, cache = sharedCache() }: ScanOptions & { fileIndex: string; rowIndex: string },
+): Promise<string> {
+  const marked = files.flatMap((file, index) =>
+    file.deletionVector ? [{ index, vector: file.deletionVector }] : [],
+  );
+  if (marked.length === 0) return sql;
+  const deleted = await deletedRelation(
+    store,
+    cache,
+    marked.map(({ vector }) => vector),
+  );
+  const [file, row] = [identifier(fileIndex), identifier(rowIndex)];
+  const places = `[${marked.map(({ index }) => index).join(", ")}]::INTEGER[]`;
+  return `SELECT * FROM (${sql}) ANTI JOIN (SELECT (${places})[file + 1] AS ${file}, row AS ${row} FROM (${deleted})) USING (${file}, ${row})`;
+}
+
+function unmarked(files: readonly AddFile[]): AddFile[] {
+  return files.map(({ deletionVector: _deleted, ...file }) => file);
 }
 
 /** What DuckDB opens for each of these files, in their order. */

@@ -9,7 +9,7 @@ import type { AddFile } from "./actions.ts";
 import { dataFields, type Layout, nameInFiles, partitionFields } from "./layout.ts";
 import { fieldIdsSql, toPhysicalSql } from "./mapping.ts";
 import { checkingPartitions, logPath, partitionFolder, partitionValueSql } from "./partition-path.ts";
-import { duckdbType } from "./schema.ts";
+import { type DataType, duckdbType } from "./schema.ts";
 import { type ColumnStatistics, statsJson } from "./stats.ts";
 
 /** Files that were written, waiting for a commit to name them. */
@@ -85,17 +85,35 @@ function copySql(sql: string, layout: Layout, folder: string): string {
   }
   // A Parquet file has at least one column.
   if (fields.length === 0) columns.unshift("NULL::BOOLEAN AS _ingot_no_columns");
-  const options = [
-    "FORMAT parquet",
-    "COMPRESSION zstd",
-    "FILENAME_PATTERN 'part-{uuid}'",
-    "OVERWRITE_OR_IGNORE true",
-    "RETURN_STATS",
-  ];
-  if (layout.mapping !== "none" && fields.length > 0) options.push(`FIELD_IDS ${fieldIdsSql(fields)}`);
+  const options = [...parquetOptions(layout), "OVERWRITE_OR_IGNORE true"];
   if (partitions.length === 0) options.push(`FILE_SIZE_BYTES ${layout.targetFileBytes}`);
   else options.push(`PARTITION_BY (${partitions.map((_, i) => `_p${i}`).join(", ")})`);
   return `COPY (SELECT ${columns.join(", ")} FROM (${sql}\n)) TO ${literal(folder)} (${options.join(", ")})`;
+}
+
+/**
+ * How files are written. The encodings of Parquet's version 2 halve the time to read integers, decimals and
+ * timestamps; its encoding of floats is one that Spark before version 4 does not read.
+ */
+function parquetOptions(layout: Layout): string[] {
+  const fields = dataFields(layout);
+  const version = fields.some((f) => holdsFloats(f.type)) ? "v1" : "v2";
+  const options = [
+    "FORMAT parquet",
+    `PARQUET_VERSION ${version}`,
+    "COMPRESSION zstd",
+    "FILENAME_PATTERN 'part-{uuid}'",
+    "RETURN_STATS",
+  ];
+  if (layout.mapping !== "none" && fields.length > 0) options.push(`FIELD_IDS ${fieldIdsSql(fields)}`);
+  return options;
+}
+
+function holdsFloats(type: DataType): boolean {
+  if (typeof type === "string") return type === "float" || type === "double";
+  if (type.type === "struct") return type.fields.some((f) => holdsFloats(f.type));
+  if (type.type === "array") return holdsFloats(type.elementType);
+  return holdsFloats(type.keyType) || holdsFloats(type.valueType);
 }
 
 /** Files of partitions that are much larger than they should be, written again in parts. */
@@ -112,10 +130,9 @@ async function divided(
       rows.push(row);
       continue;
     }
-    const fields = dataFields(layout);
-    const ids = layout.mapping === "none" ? "" : `, FIELD_IDS ${fieldIdsSql(fields)}`;
+    const options = [...parquetOptions(layout), `FILE_SIZE_BYTES ${layout.targetFileBytes}`];
     const parts = await session.rows(
-      `COPY (SELECT * FROM read_parquet(${literal(String(row.filename))}, hive_partitioning = false)) TO ${literal(join(folder, randomUUID()))} (FORMAT parquet, COMPRESSION zstd, FILENAME_PATTERN 'part-{uuid}', FILE_SIZE_BYTES ${layout.targetFileBytes}, RETURN_STATS${ids})`,
+      `COPY (SELECT * FROM read_parquet(${literal(String(row.filename))}, hive_partitioning = false)) TO ${literal(join(folder, randomUUID()))} (${options.join(", ")})`,
     );
     for (const part of parts) rows.push({ ...part, partition_keys: row.partition_keys });
     await rm(String(row.filename));

@@ -25,7 +25,7 @@ export function asOf({ version, timestamp: at }: VersionOptions): { version?: nu
 const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)\s*(Z|[+-]\d\d:?\d\d)?)?$/i;
 
 /** A date, or a date and time, as an instant. */
-export function timestamp(text: string): Date {
+function timestamp(text: string): Date {
   const [, date, time = "00:00", zone = "Z"] = TIME.exec(text.trim()) ?? [];
   const instant = new Date(`${date}T${time}${zone}`);
   if (date === undefined || Number.isNaN(instant.getTime())) {

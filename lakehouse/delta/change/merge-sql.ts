@@ -28,13 +28,18 @@ export interface MergeShape {
   readonly source: StructType["fields"][number]["name"][];
   /** SQL of the table's rows with `FILE` and `ROW`. */
   readonly scan: string;
+  /** As `scan`, with the rows that deletion vectors delete. */
+  readonly scanWithDeleted: string;
 }
 
 const isUpdate = (clause: RowClause): clause is RowClause & { update: MergeValues } => "update" in clause;
 
-/** Pairs of rows that match, with the deciding clause and, where a clause updates, the row as it becomes. */
+/**
+ * Pairs of rows that match, with the deciding clause and, where a clause updates, the row as it becomes. Pairs with
+ * deleted rows are among them: few rows match, so that those are left out after.
+ */
 export function matchedSql(shape: MergeShape): string {
-  const { spec, names, scan } = shape;
+  const { spec, names, scanWithDeleted } = shape;
   const clauses = spec.matched ?? [];
   const inserts = (spec.notMatched ?? []).length > 0;
   const bySource = (spec.notMatchedBySource ?? []).length > 0;
@@ -47,7 +52,7 @@ export function matchedSql(shape: MergeShape): string {
     `${chooseSql(clauses)} AS ${CLAUSE}`,
     ...becomesSql(shape, clauses),
   ];
-  const from = `(${scan}) AS target JOIN ${names.source} AS source ON (${spec.on}\n)`;
+  const from = `(${scanWithDeleted}) AS target JOIN ${names.source} AS source ON (${spec.on}\n)`;
   const pairs = `SELECT ${columns.join(", ")} FROM ${from}`;
   return all ? pairs : `SELECT * FROM (${pairs}) WHERE ${CLAUSE} >= 0`;
 }

@@ -1,7 +1,7 @@
 /** MERGE: rows of a source brought into a table by a condition (insert, update, delete in one commit). */
 import { TerminalError } from "../../errors.ts";
 import { attempt } from "../attempt.ts";
-import { scannable, scanSql } from "../scan.ts";
+import { scannable, scanSql, withoutDeletedSql } from "../scan.ts";
 import { sessionOf, withSource } from "../source.ts";
 import type { DeltaTable } from "../table.ts";
 import { shapeFor } from "./append.ts";
@@ -19,6 +19,9 @@ import {
   writtenSql,
 } from "./merge-sql.ts";
 import { FILE, inWorkspace, KIND, ROW, type Workspace } from "./workspace.ts";
+
+/** Names by which the scans of the table say where a row is. */
+const PLACES = { fileIndex: FILE, rowIndex: ROW };
 
 /**
  * Merges. Rejects with `DELTA_AMBIGUOUS_MERGE` where two rows of the source would change one row of the table. Rows
@@ -49,19 +52,19 @@ async function mergeOnce(table: DeltaTable, workspace: Workspace, spec: MergeSpe
     ? await shapeFor(session, `SELECT * FROM ${source}`, base, true)
     : { metadata: base.metadata, schema: base.schema };
   const described = await session.describe(`SELECT * FROM ${source}`);
+  const target = { ...scannable(base), files: selection.files };
   const shape: MergeShape = {
     spec,
     names: { source, matched: name("matched"), unmatched: name("unmatched"), inserted: name("inserted") },
     before: base.schema,
     after: after.schema,
     source: described.map((column) => column.name),
-    scan: await scanSql(
-      table.store,
-      { ...scannable(base), files: selection.files },
-      { fileIndex: FILE, rowIndex: ROW },
-    ),
+    scan: await scanSql(table.store, target, PLACES),
+    scanWithDeleted: await scanSql(table.store, target, { ...PLACES, withDeleted: true }),
   };
-  await session.run(`CREATE OR REPLACE TABLE ${shape.names.matched} AS ${matchedSql(shape)}`);
+  await session.run(
+    `CREATE OR REPLACE TABLE ${shape.names.matched} AS ${await withoutDeletedSql(table.store, target, matchedSql(shape), PLACES)}`,
+  );
   await refuseAmbiguity(workspace, shape);
   if (spec.notMatchedBySource?.length)
     await session.run(`CREATE OR REPLACE TABLE ${shape.names.unmatched} AS ${unmatchedSql(shape)}`);

@@ -19,7 +19,7 @@ import { neededBy, planVacuum } from "./vacuum-plan.ts";
 
 const HOUR_MS = 3600 * 1000;
 /** Below this, running writers and readers may lose files. */
-export const LEAST_HOURS = 168;
+const LEAST_HOURS = 168;
 /** Deletions under way at the same time. */
 const PARALLEL = 16;
 /** Deletions between two looks at the newest version. */

@@ -32,7 +32,7 @@ export async function sampleColumns(
 }
 
 /** Bits of a rank, so that those of all columns fit a BIGINT. */
-export function rankBits(columns: number): number {
+function rankBits(columns: number): number {
   return Math.max(1, Math.min(MOST_BITS, Math.floor(62 / columns)));
 }
 

@@ -53,21 +53,46 @@ export async function deletedRows(
       file: undefined,
     };
   }
-  const identity = [store.root, ...vectors.map((v) => `${deletionVectorId(v)} ${v.cardinality}`)].join("\n");
-  const name = createHash("sha256").update(identity).digest("hex");
+  const name = nameOf(store, vectors);
   if (isDense(marked, total)) {
     const file = await cache.file(`${name}.bits.csv`, async (path) =>
       writeBitmaps(path, await readAll(store, vectors)),
     );
     return { sql: withoutBitsSql(file), file };
   }
-  const file = await cache.file(`${name}.rows.parquet`, async (path) =>
-    writeRowsFile(path, await readAll(store, vectors)),
-  );
+  const file = await rowsFile(store, cache, vectors);
   return {
     sql: withoutRowsSql(`SELECT file::UBIGINT AS file, row FROM read_parquet(${literal(file)})`),
     file,
   };
+}
+
+/**
+ * The rows that vectors delete as a relation of their own, `file` (the place of the vector) and `row`: for few rows
+ * that were found with the deleted ones still among them.
+ */
+export async function deletedRelation(
+  store: ObjectStore,
+  cache: DataFileCache,
+  vectors: readonly DeletionVector[],
+): Promise<string> {
+  return `SELECT file, row FROM read_parquet(${literal(await rowsFile(store, cache, vectors))})`;
+}
+
+/** A local file of `file INTEGER, row BIGINT`. */
+function rowsFile(
+  store: ObjectStore,
+  cache: DataFileCache,
+  vectors: readonly DeletionVector[],
+): Promise<string> {
+  return cache.file(`${nameOf(store, vectors)}.rows.parquet`, async (path) =>
+    writeRowsFile(path, await readAll(store, vectors)),
+  );
+}
+
+function nameOf(store: ObjectStore, vectors: readonly DeletionVector[]): string {
+  const identity = [store.root, ...vectors.map((v) => `${deletionVectorId(v)} ${v.cardinality}`)].join("\n");
+  return createHash("sha256").update(identity).digest("hex");
 }
 
 /** Whether bitmaps are worth it. Where the size of a file is not known its vector counts as sparse. */

@@ -20,7 +20,11 @@ describe.skipIf(!s3Available())("maintenance on S3", () => {
     let now = Date.now();
     const table = new DeltaTable(s3.store(), duckdb, { now: () => now });
     await makeTable(table, { partitioned: true, vectors: true, feed: true });
-    for (let k = 0; k < 3; k++) await appendRows(table, `${row(k, "ä/=% +")} UNION ALL ${row(k + 10, "b")}`);
+    for (let k = 0; k < 3; k++)
+      await appendRows(
+        table,
+        [row(k, "ä/=% +"), row(k + 50, "ä/=% +"), row(k + 10, "b")].join(" UNION ALL "),
+      );
     await deleteRows(table, "k = 1");
     const rows = await rowsOf(table);
     expect(await optimizeTable(table, { zOrderBy: ["k"] })).toMatchObject({ addedFiles: 2, removedFiles: 6 });
