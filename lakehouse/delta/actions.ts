@@ -107,8 +107,8 @@ export type Protocol = z.infer<typeof protocolSchema>;
 export type Metadata = z.infer<typeof metadataSchema>;
 export type AddFile = z.infer<typeof addSchema>;
 export type RemoveFile = z.infer<typeof removeSchema>;
-export type CdcFile = z.infer<typeof cdcSchema>;
-export type CheckpointMetadata = z.infer<typeof checkpointMetadataSchema>;
+type CdcFile = z.infer<typeof cdcSchema>;
+type CheckpointMetadata = z.infer<typeof checkpointMetadataSchema>;
 export type Sidecar = z.infer<typeof sidecarSchema>;
 export type SetTransaction = z.infer<typeof transactionSchema>;
 export type DomainMetadata = z.infer<typeof domainMetadataSchema>;
@@ -164,9 +164,6 @@ export function logicalFile(file: Pick<AddFile | RemoveFile, "path" | "deletionV
 }
 
 type ActionKind = keyof typeof schemas;
-
-/** Kinds that a checkpoint carries, in the order of its columns. */
-export const CHECKPOINT_KINDS = ["txn", "add", "remove", "metaData", "protocol", "domainMetadata"] as const;
 
 /** One parsed action of a given kind; `where` names the file for the error. */
 export function parseAction(kind: string, value: unknown, where: string): Action | undefined {

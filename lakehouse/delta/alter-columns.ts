@@ -21,7 +21,7 @@ export type ColumnAlteration =
   | { readonly setNotNull: string }
   | { readonly commentColumn: { readonly name: string; readonly comment: string } };
 
-export type TableAlteration =
+type TableAlteration =
   /** `null` takes a property away. */
   | { readonly setProperties: Readonly<Record<string, string | null>> }
   /** SQL that must be true for every row. */

@@ -36,7 +36,7 @@ export interface Snapshot {
 }
 
 /** Whether commits state their time in a way that holds (PROTOCOL.md, "In-Commit Timestamps"). */
-export function keepsTime({ configuration }: Pick<Metadata, "configuration">): boolean {
+function keepsTime({ configuration }: Pick<Metadata, "configuration">): boolean {
   return configuration["delta.enableInCommitTimestamps"] === "true";
 }
 

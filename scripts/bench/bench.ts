@@ -1,5 +1,6 @@
 /** What benchmarks share: what they are given, and work done in a process of its own, so that its memory can be told. */
 import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 interface BenchOptions {
   /** 1 is the size that targets are stated for. */
@@ -17,6 +18,8 @@ export interface ChildResult {
   /** Peak resident memory of the process, in megabytes. */
   readonly peakMemoryMb: number;
   readonly rows: number;
+  /** Measurements of parts of the work, by name. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
 /** Runs a module in a process of its own; it sends one `ChildResult`. */
@@ -35,16 +38,46 @@ export function runChild(module: URL, args: readonly string[]): Promise<ChildRes
   });
 }
 
-/** Sends the result of a child's work to its parent. */
-export async function report(work: () => Promise<number>): Promise<void> {
+/** Sends the result of a child's work to its parent: rows, and measurements of parts where there are any. */
+export async function report(
+  work: () => Promise<number | Pick<ChildResult, "rows" | "figures">>,
+): Promise<void> {
   const started = performance.now();
-  const rows = await work();
+  const done = await work();
   const milliseconds = performance.now() - started;
-  // maxRSS is in kilobytes on Linux and macOS.
-  process.send?.({ milliseconds, peakMemoryMb: process.resourceUsage().maxRSS / 1024, rows });
+  const result = typeof done === "number" ? { rows: done, figures: {} } : done;
+  process.send?.({ ...result, milliseconds, peakMemoryMb: peakMemoryMb() } satisfies ChildResult);
+}
+
+/**
+ * Peak resident memory of this process. Where Linux says it for the program alone, that counts: `maxRSS`, in
+ * kilobytes on Linux and macOS, begins there with what the parent weighed when it started this process.
+ */
+function peakMemoryMb(): number {
+  if (process.platform !== "linux") return process.resourceUsage().maxRSS / 1024;
+  const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
+  return Number(match?.[1]) / 1024;
 }
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** The value below which this share of the values lies, `share` from 0 to 1. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** A figure as it is told: three digits after the point. */
+export const rounded = (value: number): number => Number(value.toFixed(3));
+
+/** Runs work and gives its result with the milliseconds that it took. */
+export async function timed<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly milliseconds: number }> {
+  const started = performance.now();
+  const result = await work();
+  return { result, milliseconds: performance.now() - started };
 }

@@ -1,9 +1,17 @@
 /** `npm run bench -- NAME [--scale S] [--json]`: figures of this machine, each as a ratio measured in the same run. */
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
+import { commitBench } from "./commit.ts";
 import { loadBench } from "./load.ts";
+import { mergeBench } from "./merge.ts";
+import { scanBench } from "./scan.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { load: loadBench };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  load: loadBench,
+  commit: commitBench,
+  merge: mergeBench,
+  scan: scanBench,
+};
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -10,7 +10,7 @@ import { CHANGE_TYPE } from "./change-data.ts";
 import { FILE, ROW } from "./workspace.ts";
 
 /** Columns that the feed adds to those of the table. */
-export const COMMIT_VERSION = "_commit_version";
+const COMMIT_VERSION = "_commit_version";
 export const COMMIT_TIMESTAMP = "_commit_timestamp";
 
 type Kind = "insert" | "delete";

@@ -11,7 +11,7 @@ const SOURCE_ROW = "_ingot_source";
 const CLAUSE = "_ingot_clause";
 
 /** Relations that a merge makes in its workspace, qualified names. */
-export interface MergeNames {
+interface MergeNames {
   readonly source: string;
   readonly matched: string;
   readonly unmatched: string;

@@ -26,7 +26,7 @@ export interface Rewrite {
 }
 
 /** Whether row changes of this table are kept as deletion vectors. */
-export function usesVectors({ protocol, metadata }: Pick<Snapshot, "protocol" | "metadata">): boolean {
+function usesVectors({ protocol, metadata }: Pick<Snapshot, "protocol" | "metadata">): boolean {
   return (
     metadata.configuration["delta.enableDeletionVectors"] === "true" &&
     featuresOf(protocol).has("deletionVectors")

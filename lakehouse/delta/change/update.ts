@@ -55,12 +55,12 @@ export async function updateRows(table: DeltaTable, set: Assignments, where?: st
 }
 
 /** The columns of a row after assignments, each under its name. */
-export function assignedSql(schema: StructType, set: Assignments, qualifier = ""): string {
+function assignedSql(schema: StructType, set: Assignments): string {
   const byName = new Map(
     Object.entries(set).map(([column, sql]) => [existingField(schema, column).name, sql]),
   );
   const columns = schema.fields.map(
-    (f) => `(${byName.get(f.name) ?? `${qualifier}${identifier(f.name)}`}\n) AS ${identifier(f.name)}`,
+    (f) => `(${byName.get(f.name) ?? identifier(f.name)}\n) AS ${identifier(f.name)}`,
   );
   return columns.join(", ");
 }

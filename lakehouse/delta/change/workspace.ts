@@ -9,11 +9,8 @@ import { identifier } from "../../duckdb/quote.ts";
 /** Columns that locate a row: index into the list of scanned files, and its place in the file. */
 export const FILE = "_ingot_file";
 export const ROW = "_ingot_row";
-/** What becomes of a touched or written row: one of `Kind`. */
+/** What becomes of a row: `update` or `delete` of touched ones, `update` or `insert` of written ones. */
 export const KIND = "_ingot_kind";
-
-/** `update` and `delete` of touched rows; `update` and `insert` of written ones. */
-export type Kind = "update" | "delete" | "insert";
 
 export interface Workspace {
   readonly session: Session;
