@@ -1,10 +1,11 @@
 /** Folders for files that live as long as the work that needs them, outside of any store. */
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf } from "./errors.ts";
 
-const PREFIX = "ingot-scratch-";
+/** Processes of another host, or container, may share the folder; their ids say nothing here. */
+const PREFIX = `ingot-scratch-${hostname().replace(/[^\w.]/g, "_")}-`;
 
 /**
  * A new folder in `parent` that only this user can enter; the caller removes it. What killed processes left behind is removed

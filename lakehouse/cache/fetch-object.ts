@@ -25,7 +25,9 @@ export async function fetchObject(
       const asked = Math.min(PIECE_BYTES, most - at);
       const piece = await store.getRange(path, at, at + asked);
       if (piece === undefined) return false;
-      await file.write(piece, 0, piece.length, at);
+      for (let done = 0; done < piece.length; ) {
+        done += (await file.write(piece, done, piece.length - done, at + done)).bytesWritten;
+      }
       at += piece.length;
       if (piece.length < asked) break;
     }

@@ -1,7 +1,7 @@
 /** Changes of a table's columns that leave its files as they are. */
 import { TerminalError } from "../errors.ts";
 import type { Metadata } from "./actions.ts";
-import { existingField, findField, widens } from "./evolve.ts";
+import { checkNames, existingField, findField, widens } from "./evolve.ts";
 import { addColumns } from "./metadata.ts";
 import { type DataType, duckdbType, type StructField, type StructType } from "./schema.ts";
 
@@ -61,6 +61,7 @@ function add(
       value: name,
     });
   }
+  checkNames([name]);
   const added = { name, type, nullable: true, metadata: comment === undefined ? {} : { comment } };
   return addColumns(metadata, schema, { ...schema, fields: [...schema.fields, added] });
 }
@@ -98,6 +99,7 @@ function rename(metadata: Metadata, schema: StructType, { from, to }: { from: st
   if (taken !== undefined && taken !== former) {
     throw new TerminalError(`there is a column ${to} already`, { code: "DELTA_COLUMN_EXISTS", value: to });
   }
+  checkNames([to]);
   const partitionColumns = metadata.partitionColumns.map((name) => (name === former.name ? to : name));
   return change({ ...metadata, partitionColumns }, schema, from, (f) => ({ ...f, name: to }));
 }

@@ -47,7 +47,7 @@ async function alterOnce(
   state: Altered,
   alteration: Alteration,
 ): Promise<Altered> {
-  if ("setProperties" in alteration) return withProperties(table, base, state, alteration.setProperties);
+  if ("setProperties" in alteration) return withProperties(state, alteration.setProperties);
   if ("addConstraint" in alteration) return withConstraint(table, base, state, alteration.addConstraint);
   if ("dropConstraint" in alteration) {
     const key = CONSTRAINT_PREFIX + alteration.dropConstraint;
@@ -58,7 +58,7 @@ async function alterOnce(
   if ("describe" in alteration)
     return { ...state, metadata: { ...state.metadata, description: alteration.describe } };
   if ("setNotNull" in alteration)
-    await refuseRows(table, base, `${identifier(alteration.setNotNull)} IS NULL`, "are null");
+    await refuseRows(table, base, state, `${identifier(alteration.setNotNull)} IS NULL`, "are null");
   const used =
     "dropColumn" in alteration
       ? alteration.dropColumn
@@ -69,16 +69,22 @@ async function alterOnce(
   return alterColumns(state.metadata, state.schema, alteration);
 }
 
-async function withProperties(
-  table: DeltaTable,
-  base: Snapshot,
+function withProperties(
   { metadata, schema }: Altered,
   properties: Readonly<Record<string, string | null>>,
-): Promise<Altered> {
+): Altered {
   const configuration: Record<string, string> = { ...metadata.configuration };
   for (const [key, value] of Object.entries(properties)) {
     if (value === null) delete configuration[key];
     else configuration[key] = value;
+  }
+  const stated = Object.keys(properties).find((key) => key.startsWith(CONSTRAINT_PREFIX));
+  if (stated !== undefined) {
+    throw new TerminalError(`${stated} is a constraint, which rows must fulfil that are there already`, {
+      code: "DELTA_BAD_PROPERTY",
+      value: stated,
+      next: "Add it with addConstraint, or take it away with dropConstraint.",
+    });
   }
   checkProperties(
     Object.fromEntries(Object.entries(properties).flatMap(([k, v]) => (v === null ? [] : [[k, v]]))),
@@ -93,14 +99,6 @@ async function withProperties(
       allowed: "from none to name",
     });
   }
-  const timed = "delta.enableInCommitTimestamps";
-  if (configuration[timed] === "true" && metadata.configuration[timed] !== "true") {
-    // Older commits have no time of their own: readers must know where the others begin.
-    configuration["delta.inCommitTimestampEnablementVersion"] = String(base.version + 1);
-    configuration["delta.inCommitTimestampEnablementTimestamp"] = String(
-      Math.max(table.now(), (base.timestamp ?? -1) + 1),
-    );
-  }
   if (before === after) return { metadata: { ...metadata, configuration }, schema };
   const mapped = assignIds(schema, highestId(schema), true);
   configuration[MAX_COLUMN_ID] = String(mapped.maxColumnId);
@@ -113,15 +111,26 @@ async function withConstraint(
   { metadata, schema }: Altered,
   { name, check }: { readonly name: string; readonly check: string },
 ): Promise<Altered> {
-  const { unresolved } = await parsePredicate(table.duckdb, check, schema);
-  if (unresolved.length > 0 || !/^\w+$/.test(name) || CONSTRAINT_PREFIX + name in metadata.configuration) {
+  const { unresolved, isRowwise } = await parsePredicate(table.duckdb, check, schema);
+  if (
+    !isRowwise ||
+    unresolved.length > 0 ||
+    !/^\w+$/.test(name) ||
+    CONSTRAINT_PREFIX + name in metadata.configuration
+  ) {
     throw new TerminalError(`constraint ${name} cannot be added`, {
       code: "DELTA_BAD_CONSTRAINT",
-      value: unresolved.length > 0 ? unresolved.join(", ") : name,
-      allowed: `a new name of letters, digits and _, and an expression over ${schema.fields.map((f) => f.name).join(", ")}`,
+      value: isRowwise ? unresolved.join(", ") || name : check,
+      allowed: `a new name of letters, digits and _, and an expression about one row over ${schema.fields.map((f) => f.name).join(", ")}`,
     });
   }
-  await refuseRows(table, base, `(${check}\n) IS NOT TRUE`, `break the constraint ${name}`);
+  await refuseRows(
+    table,
+    base,
+    { metadata, schema },
+    `(${check}\n) IS NOT TRUE`,
+    `break the constraint ${name}`,
+  );
   return {
     schema,
     metadata: {
@@ -132,8 +141,14 @@ async function withConstraint(
 }
 
 /** A rule that begins to hold must hold for the rows that are there. */
-async function refuseRows(table: DeltaTable, base: Snapshot, where: string, what: string): Promise<void> {
-  const scan = await scanSql(table.store, scannable(base));
+async function refuseRows(
+  table: DeltaTable,
+  base: Snapshot,
+  state: Altered,
+  where: string,
+  what: string,
+): Promise<void> {
+  const scan = await scanSql(table.store, scannable({ ...base, ...state }));
   const [found] = await table.duckdb.rows(
     `SELECT count(*) AS n, any_value(to_json(_row))::VARCHAR AS example FROM (${scan}) AS _row WHERE ${where}`,
   );

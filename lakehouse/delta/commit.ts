@@ -30,16 +30,24 @@ export type CommitOutcome =
 
 const MOST_TRIES = 1000;
 
+/** A base this old may have been cleaned out of the log, so that its successor's name is free again. */
+const DAY_MS = 24 * 3600 * 1000;
+
 /** Commits, or says why another commit stands in the way. Durable once it resolves to `committed`. */
 export async function commit(store: ObjectStore, proposal: Proposal, now: number): Promise<CommitOutcome> {
   const { base } = proposal;
   const txnId = randomUUID();
   let version = (base?.version ?? -1) + 1;
+  if (base !== undefined && (base.timestamp ?? 0) < now - DAY_MS && !(await isThere(store, base.version))) {
+    return { status: "lost", reason: `version ${base.version} is no longer in the log`, version };
+  }
   // Where a table keeps time in its commits, each is later than the one before, whatever the clocks say.
   let earliest = (base?.timestamp ?? -1) + 1;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const info = commitInfo(proposal, txnId, now, Math.max(now, earliest));
-    const bytes = serializeCommit([{ commitInfo: info }, ...proposal.actions]);
+    const inCommit = Math.max(now, earliest);
+    const info = commitInfo(proposal, txnId, now, inCommit);
+    const actions = beginningTime(proposal, version, inCommit);
+    const bytes = serializeCommit([{ commitInfo: info }, ...(actions ?? proposal.actions)]);
     if (await putCommit(store, version, bytes, txnId)) return { status: "committed", version };
     const winner = await readCommit(store, version);
     // A store that repeats a request of its own accord finds the first try's object in the way.
@@ -56,11 +64,35 @@ export async function commit(store: ObjectStore, proposal: Proposal, now: number
   });
 }
 
+async function isThere(store: ObjectStore, version: number): Promise<boolean> {
+  return (await store.getRange(commitPath(version), 0, 1)) !== undefined;
+}
+
+const TIMED = "delta.enableInCommitTimestamps";
+
+/**
+ * The actions of a commit from which on a table that has versions already keeps time in its commits: its properties
+ * say which commit that was and when (PROTOCOL.md, "In-Commit Timestamps"). Undefined for any other commit.
+ */
+function beginningTime({ base, actions }: Proposal, version: number, inCommit: number): Action[] | undefined {
+  if (base === undefined || base.metadata.configuration[TIMED] === "true") return undefined;
+  if (!actions.some((a) => "metaData" in a && a.metaData.configuration[TIMED] === "true")) return undefined;
+  const since = {
+    "delta.inCommitTimestampEnablementVersion": String(version),
+    "delta.inCommitTimestampEnablementTimestamp": String(inCommit),
+  };
+  return actions.map((action) =>
+    "metaData" in action
+      ? { metaData: { ...action.metaData, configuration: { ...action.metaData.configuration, ...since } } }
+      : action,
+  );
+}
+
 function commitInfo(proposal: Proposal, txnId: string, now: number, inCommit: number): CommitInfo {
   const { base, operation, operationParameters, operationMetrics, actions, reads } = proposal;
   const changed = actions.find((action) => "metaData" in action);
   const configuration = (changed && "metaData" in changed ? changed.metaData : base?.metadata)?.configuration;
-  const timed = configuration?.["delta.enableInCommitTimestamps"] === "true";
+  const timed = configuration?.[TIMED] === "true";
   return {
     // Readers look for it in the first action of the commit, by this name.
     ...(timed ? { inCommitTimestamp: inCommit } : {}),

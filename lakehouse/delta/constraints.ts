@@ -3,21 +3,25 @@
  * (PROTOCOL.md, "CHECK Constraints", "Column Invariants"). Checked while rows are written, in the same pass.
  */
 import { z } from "zod";
-import type { Session } from "../duckdb/duckdb.ts";
+import type { DuckDb } from "../duckdb/duckdb.ts";
 import { identifier, literal } from "../duckdb/quote.ts";
 import { messageOf, TerminalError } from "../errors.ts";
 import type { Metadata } from "./actions.ts";
-import type { DataType, StructType } from "./schema.ts";
+import { type DataType, duckdbType, type StructType } from "./schema.ts";
+import { parsePredicate } from "./skip/parse-predicate.ts";
 
 /** Table properties of this prefix are constraints; the rest is the constraint's name. */
 export const CONSTRAINT_PREFIX = "delta.constraints.";
 /** Begins DuckDB's message when a row breaks a rule; the rule's name and the row follow. */
 const MARK = "ingot-broken-constraint";
 
-interface Rule {
+/** One thing that every row of a table fulfils. */
+export interface Rule {
   readonly name: string;
   /** DuckDB SQL over the table's columns; a row is right when it is true. */
   readonly sql: string;
+  /** The text was written by whoever made the table: it is looked at before it runs. */
+  readonly isStated?: boolean;
 }
 
 const invariantSchema = z.object({ expression: z.object({ expression: z.string() }) });
@@ -33,12 +37,13 @@ export function rulesOf(metadata: Pick<Metadata, "configuration">, schema: Struc
       rules.push({
         name: `invariant of ${f.name}`,
         sql: fromSpark(invariantSchema.parse(JSON.parse(invariant)).expression.expression),
+        isStated: true,
       });
     }
   }
   for (const [key, expression] of Object.entries(metadata.configuration)) {
     if (key.startsWith(CONSTRAINT_PREFIX))
-      rules.push({ name: key.slice(CONSTRAINT_PREFIX.length), sql: fromSpark(expression) });
+      rules.push({ name: key.slice(CONSTRAINT_PREFIX.length), sql: fromSpark(expression), isStated: true });
   }
   return rules;
 }
@@ -48,7 +53,7 @@ export function guarded(sql: string, rules: readonly Rule[]): string {
   if (rules.length === 0) return sql;
   const checks = rules.map(
     ({ name, sql: rule }) =>
-      `CASE WHEN (${rule}) THEN true ELSE error(${literal(`${MARK}:${name}:`)} || left(to_json(_row)::VARCHAR, 500)) END`,
+      `CASE WHEN (${rule}\n) THEN true ELSE error(${literal(`${MARK}:${name}:`)} || left(to_json(_row)::VARCHAR, 500)) END`,
   );
   return `SELECT * FROM (${sql}\n) AS _row WHERE ${checks.join(" AND ")}`;
 }
@@ -70,20 +75,25 @@ export async function checkingRules<T>(where: string, work: () => Promise<T>): P
   }
 }
 
-/** Refuses to write where a rule is in a dialect that DuckDB does not know: unchecked rows must not get in. */
-export async function checkRules(
-  session: Session,
-  rules: readonly Rule[],
-  columnsSql: string,
-): Promise<void> {
-  for (const { name, sql } of rules) {
+/**
+ * Refuses to write where a rule cannot be checked: rows must not get in unchecked. A stated rule is about one row
+ * alone; one with a sub-query could do anything that SQL can.
+ */
+export async function checkRules(duckdb: DuckDb, rules: readonly Rule[], schema: StructType): Promise<void> {
+  for (const { name, sql, isStated } of rules) {
+    if (!isStated) continue;
     try {
-      await session.describe(`SELECT (${sql}) AS ok FROM (${columnsSql})`);
+      const { isRowwise, unresolved } = await parsePredicate(duckdb, sql, schema);
+      if (!isRowwise || unresolved.length > 0) {
+        throw new RangeError(isRowwise ? `it names ${unresolved.join(", ")}` : "it is not about one row");
+      }
+      const columns = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
+      await duckdb.rows(`SELECT (${sql}\n) AS ok FROM (SELECT ${columns.join(", ")}) LIMIT 0`);
     } catch (cause) {
       throw new TerminalError(`constraint "${name}" cannot be checked: ${messageOf(cause)}`, {
         code: "DELTA_UNSUPPORTED_CONSTRAINT",
         value: sql,
-        allowed: "an expression that DuckDB understands",
+        allowed: "an expression over the row's columns that DuckDB understands",
         next: "Write with the engine that made the constraint, or drop it.",
         cause,
       });
@@ -91,9 +101,9 @@ export async function checkRules(
   }
 }
 
-/** Spark quotes names with backticks and may compare with ==. */
+/** Spark quotes names with backticks; in texts they stand for themselves. */
 function fromSpark(expression: string): string {
-  return expression.replaceAll("`", '"').replace(/==/g, "=");
+  return expression.replace(/'(?:[^']|'')*'|`/g, (part) => (part === "`" ? '"' : part));
 }
 
 /** Conditions under which nothing in a value is null that may not be. */

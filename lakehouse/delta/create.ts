@@ -1,6 +1,7 @@
 /** Creating tables. */
 import { TerminalError } from "../errors.ts";
 import type { SetTransaction } from "./actions.ts";
+import { checkNames } from "./evolve.ts";
 import { assignIds, MAX_COLUMN_ID } from "./mapping.ts";
 import { newMetadata } from "./metadata.ts";
 import { partitionValueSql } from "./partition-path.ts";
@@ -81,13 +82,8 @@ export function definition(options: CreateOptions, now: number) {
 }
 
 function checkColumns(schema: StructType, partitionBy: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const f of schema.fields) {
-    duckdbType(f.type);
-    const name = f.name.toLowerCase();
-    if (seen.has(name)) throw badColumn(f.name, "two columns have this name; case does not tell them apart");
-    seen.add(name);
-  }
+  checkNames(schema.fields.map((f) => f.name));
+  for (const f of schema.fields) duckdbType(f.type);
   for (const name of partitionBy) {
     const f = schema.fields.find((candidate) => candidate.name === name);
     if (f === undefined) throw badColumn(name, "the table is partitioned by it and does not have it");

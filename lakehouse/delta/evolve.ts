@@ -70,3 +70,43 @@ export function mergeColumns(schema: StructType, incoming: StructType, evolve: b
   }
   return { ...schema, fields: [...schema.fields, ...added.map((f) => ({ ...f, nullable: true }))] };
 }
+
+/** Names that the kernel gives columns of its own while it works on rows. */
+const RESERVED = /^_ingot_(file|row|kind|source|clause|value_\d+|no_columns)$/i;
+
+/** Refuses names of columns that cannot stand side by side in a table, or not in one that Ingot works on. */
+export function checkNames(names: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const folded = name.toLowerCase();
+    if (name === "") throw badName(name, "a column needs a name");
+    if (seen.has(folded)) throw badName(name, "two columns have this name; case does not tell them apart");
+    if (RESERVED.test(name)) throw badName(name, "this name is Ingot's own");
+    seen.add(folded);
+  }
+}
+
+function badName(name: string, why: string): TerminalError {
+  return new TerminalError(`column "${name}": ${why}`, {
+    code: "DELTA_BAD_SCHEMA",
+    value: name,
+    next: "Give the column another name.",
+  });
+}
+
+/** Members of structs, at any depth, that `incoming` has and `own` has not, as paths. */
+export function unknownMembers(own: DataType, incoming: DataType, path = ""): string[] {
+  if (typeof own === "string" || typeof incoming === "string") return [];
+  if (own.type === "array" && incoming.type === "array") {
+    return unknownMembers(own.elementType, incoming.elementType, `${path}[]`);
+  }
+  if (own.type === "map" && incoming.type === "map") {
+    return unknownMembers(own.valueType, incoming.valueType, `${path}{}`);
+  }
+  if (own.type !== "struct" || incoming.type !== "struct") return [];
+  return incoming.fields.flatMap((f) => {
+    const mine = findField(own, f.name);
+    const here = path === "" ? f.name : `${path}.${f.name}`;
+    return mine === undefined ? [here] : unknownMembers(mine.type, f.type, here);
+  });
+}

@@ -15,16 +15,23 @@ const HIVE_ESCAPED = /[\p{Cc}"#%'*/:=?\\{[\]^]/gu;
 export function partitionValueSql(expression: string, f: StructField): string {
   switch (f.type) {
     case "timestamp":
-      // The form without zone is read in the reader's own by some.
-      return `strftime(${expression}, '%Y-%m-%dT%H:%M:%S.%fZ')`;
+      // The form without zone is read in the reader's own by some; the session's own need not be UTC.
+      return finite(f, expression, `strftime(timezone('UTC', ${expression}), '%Y-%m-%dT%H:%M:%S.%fZ')`);
     case "timestamp_ntz":
-      return `strftime(${expression}, '%Y-%m-%d %H:%M:%S.%f')`;
+      return finite(f, expression, `strftime(${expression}, '%Y-%m-%d %H:%M:%S.%f')`);
+    case "date":
+      return finite(f, expression, `${expression}::VARCHAR`);
     case "string":
-      return `CASE WHEN strlen(url_encode(${expression})) > ${LONGEST_VALUE} THEN error(${literal(`${TOO_LONG}${f.name}:`)} || ${expression}) ELSE nullif(${expression}, '') END`;
+      return `CASE WHEN strlen(url_encode(${expression})) > ${LONGEST_VALUE} THEN error(${literal(`${UNFIT}${f.name}:`)} || ${expression}) ELSE nullif(${expression}, '') END`;
     default:
       if (typeof f.type !== "string" || f.type === "binary") throw notPartitionable(f);
       return `${expression}::VARCHAR`;
   }
+}
+
+/** An infinite date or time has no form in a partition value. */
+function finite(f: StructField, expression: string, text: string): string {
+  return `CASE WHEN ${expression} IS NULL OR isfinite(${expression}) THEN ${text} ELSE error(${literal(`${UNFIT}${f.name}:`)} || ${expression}::VARCHAR) END`;
 }
 
 function notPartitionable(f: StructField): TerminalError {
@@ -36,21 +43,21 @@ function notPartitionable(f: StructField): TerminalError {
   });
 }
 
-/** Begins DuckDB's message when a value is too long; column and value follow. */
-const TOO_LONG = "ingot-long-partition:";
+/** Begins DuckDB's message when a value can be no partition's; column and value follow. */
+const UNFIT = "ingot-unfit-partition:";
 
 /** Runs a partitioned write; a value that can name no folder becomes an error that says so. */
 export async function checkingPartitions<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const match = new RegExp(`${TOO_LONG}(.*?):(.*)`, "s").exec(messageOf(cause));
+    const match = new RegExp(`${UNFIT}(.*?):(.*)`, "s").exec(messageOf(cause));
     if (match === null) throw cause;
-    throw new TerminalError(`a value of ${match[1]} is too long to partition a table by it`, {
+    throw new TerminalError(`a value of ${match[1]} cannot name a partition`, {
       code: "DELTA_BAD_PARTITION",
       value: (match[2] ?? "").slice(0, 300),
-      allowed: `text of at most ${LONGEST_VALUE} bytes in a URL`,
-      next: "Partition by a shorter column, or one that is computed from this one.",
+      allowed: `finite dates and times, text of at most ${LONGEST_VALUE} bytes in a URL`,
+      next: "Correct the value, or partition by another column or one that is computed from this one.",
       cause,
     });
   }

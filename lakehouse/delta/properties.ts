@@ -1,6 +1,7 @@
 /** Table properties that a writer must act upon (PROTOCOL.md, Delta's documentation of table properties). */
 import { TerminalError } from "../errors.ts";
 import { CONSTRAINT_PREFIX } from "./constraints.ts";
+import { parseInterval } from "./retention.ts";
 import type { DataType, StructType } from "./schema.ts";
 
 /** Properties that switch a feature on when they are `true`. */
@@ -67,15 +68,57 @@ export function checkProperties(properties: Properties): void {
         next: "Correct the name; names of your own must not begin with delta.",
       });
     }
+    const shape = SHAPES[key];
+    if (shape !== undefined && !shape.test(value)) throw badValue(key, value, shape.allowed);
     const allowed = allowedValues(key);
     if (allowed !== undefined && !allowed.includes(value)) {
-      throw new TerminalError(`property ${key} cannot be ${value}`, {
-        code: "DELTA_BAD_PROPERTY",
-        value,
-        allowed: allowed.join(", "),
-      });
+      throw badValue(key, value, allowed.join(", "));
     }
   }
+}
+
+interface Shape {
+  readonly allowed: string;
+  readonly test: (value: string) => boolean;
+}
+
+const interval: Shape = {
+  allowed: "an interval such as interval 7 days",
+  test: (value) => {
+    try {
+      return parseInterval(value) !== undefined;
+    } catch {
+      return false;
+    }
+  },
+};
+const count = (least: number): Shape => ({
+  allowed: `a whole number from ${least}`,
+  test: (value) => /^\d+$/.test(value) && Number(value) >= least,
+});
+
+/** Properties with values of a kind. */
+const SHAPES: Readonly<Record<string, Shape>> = {
+  "delta.checkpointInterval": count(1),
+  "delta.dataSkippingNumIndexedCols": {
+    allowed: "a whole number, -1 for all columns",
+    test: (value) => /^(-1|\d+)$/.test(value),
+  },
+  "delta.deletedFileRetentionDuration": interval,
+  "delta.logRetentionDuration": interval,
+  "delta.setTransactionRetentionDuration": interval,
+  "delta.targetFileSize": {
+    allowed: "bytes, such as 104857600, 100mb or 1gb",
+    test: (value) => /^[1-9]\d*\s*([kmg]?b?)$/i.test(value.trim()),
+  },
+};
+
+function badValue(key: string, value: string, allowed: string): TerminalError {
+  return new TerminalError(`property ${key} cannot be ${value}`, {
+    code: "DELTA_BAD_PROPERTY",
+    value,
+    allowed,
+  });
 }
 
 function allowedValues(key: string): readonly string[] | undefined {

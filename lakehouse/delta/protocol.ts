@@ -68,7 +68,9 @@ export function protocolWith(features: Iterable<string>, base?: Protocol): Proto
   // A version 7 writer enforces only what is listed.
   const all = [...new Set(["appendOnly", "invariants", ...wanted])].sort();
   const reader = [...new Set([...all.filter((f) => FEATURES[f]?.reader), ...(base?.readerFeatures ?? [])])];
-  if (reader.length === 0) return { ...base, minReaderVersion: 1, minWriterVersion: 7, writerFeatures: all };
+  // A protocol is never lowered: readers may have relied on it.
+  if (reader.length === 0 && (base?.minReaderVersion ?? 1) < 3)
+    return { ...base, minReaderVersion: 1, minWriterVersion: 7, writerFeatures: all };
   return {
     ...base,
     minReaderVersion: 3,

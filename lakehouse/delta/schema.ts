@@ -122,6 +122,18 @@ function unsupported(type: string): TerminalError {
   });
 }
 
+/** Rows of `sql` in these columns and no others, as values of their types. */
+export function typedSql(sql: string, fields: readonly StructField[]): string {
+  return fields.length === 0 ? sql : `SELECT ${typedColumns(fields)} FROM (${sql}\n)`;
+}
+
+/** These columns as values of their types, for a SELECT. */
+export function typedColumns(fields: readonly StructField[]): string {
+  return fields
+    .map((f) => `${identifier(f.name)}::${duckdbType(f.type)} AS ${identifier(f.name)}`)
+    .join(", ");
+}
+
 /** A field without nesting, as a new table has them. */
 export function field(name: string, type: DataType, nullable = true, comment?: string): StructField {
   return { name, type, nullable, metadata: comment === undefined ? {} : { comment } };

@@ -4,6 +4,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session } from "../duckdb/duckdb.ts";
 import { identifier, literal } from "../duckdb/quote.ts";
+import { TerminalError } from "../errors.ts";
 import { makeScratch } from "../scratch.ts";
 import { duckdbType, type StructType } from "./schema.ts";
 
@@ -36,8 +37,9 @@ export async function withSource<T>(
     const known = new Set(schema.fields.map((f) => f.name));
     const lines = source.rows.map((row) => {
       for (const name of Object.keys(row)) {
-        if (!known.has(name)) throw new RangeError(`column "${name}" is not one of ${[...known].join(", ")}`);
+        if (!known.has(name)) throw unknownColumn(name, known);
       }
+      refuseNestedBytes(row);
       return JSON.stringify(row, asText);
     });
     await writeFile(file, lines.join("\n"));
@@ -47,12 +49,42 @@ export async function withSource<T>(
   }
 }
 
+/** Begins the text of bytes. */
+const BYTES = "0x";
+
+function unknownColumn(name: string, known: ReadonlySet<string>): TerminalError {
+  return new TerminalError(`column "${name}" is not one of the table's`, {
+    code: "DELTA_UNKNOWN_COLUMNS",
+    value: name,
+    allowed: [...known].join(", "),
+    next: "Leave it out, or give the rows as SQL with `evolveSchema: true`.",
+  });
+}
+
 /** Values that JSON has no form for, as text that DuckDB casts back. */
-function asText(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString("hex")}`;
-  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+function asText(this: unknown, key: string, value: unknown): unknown {
+  // A Buffer has become something else by now: what it was stands in the object.
+  const own = typeof this === "object" && this !== null ? Reflect.get(this, key) : value;
+  if (typeof own === "bigint") return own.toString();
+  if (own instanceof Uint8Array) return `${BYTES}${Buffer.from(own).toString("hex")}`;
+  if (typeof own === "number" && !Number.isFinite(own)) return String(own);
   return value;
+}
+
+/** Bytes inside of lists, structs and maps would be read as text. */
+function refuseNestedBytes(row: Readonly<Record<string, unknown>>): void {
+  const holds = (value: unknown): boolean => {
+    if (value instanceof Uint8Array) return true;
+    return typeof value === "object" && value !== null && Object.values(value).some(holds);
+  };
+  for (const [name, value] of Object.entries(row)) {
+    if (value instanceof Uint8Array || !holds(value)) continue;
+    throw new TerminalError(`column ${name} has bytes inside of a list, struct or map`, {
+      code: "DELTA_BAD_ROWS",
+      value: name,
+      next: "Give such rows as SQL.",
+    });
+  }
 }
 
 function jsonSql(file: string, schema: StructType, lines: readonly string[]): string {
@@ -66,7 +98,7 @@ function jsonSql(file: string, schema: StructType, lines: readonly string[]): st
   const read = `read_json(${literal(file)}, format = 'newline_delimited', maximum_object_size = ${longest}, columns = {${columns.join(", ")}})`;
   const values = schema.fields.map((f) => {
     const name = identifier(f.name);
-    return f.type === "binary" ? `unhex(substr(${name}, 3)) AS ${name}` : name;
+    return f.type === "binary" ? `unhex(substr(${name}, ${BYTES.length + 1})) AS ${name}` : name;
   });
   return `SELECT ${values.join(", ")} FROM ${read}`;
 }

@@ -1,6 +1,5 @@
 /** One Delta table: its versions, staging of rows, commits, history. The rest of the kernel works through this. */
 import type { DuckDb, Session } from "../duckdb/duckdb.ts";
-import { identifier } from "../duckdb/quote.ts";
 import { TerminalError } from "../errors.ts";
 import type { ObjectStore } from "../store/store.ts";
 import type { Action, AddFile, CommitInfo, DomainMetadata, SetTransaction } from "./actions.ts";
@@ -8,7 +7,7 @@ import { checkpointDue } from "./checkpoint/cadence.ts";
 import { writeCheckpoint } from "./checkpoint/write.ts";
 import { type CommitOutcome, commit, type Proposal } from "./commit.ts";
 import type { Reads } from "./conflict.ts";
-import { checkingRules, checkRules, guarded, rulesOf } from "./constraints.ts";
+import { checkingRules, checkRules, guarded, type Rule, rulesOf } from "./constraints.ts";
 import { type Layout, layoutOf, plainLayout } from "./layout.ts";
 import { loadSnapshot, refreshSnapshot } from "./load.ts";
 import { cleanLog } from "./log/clean.ts";
@@ -16,8 +15,9 @@ import { readHistory } from "./log/history.ts";
 import { readLastCheckpoint } from "./log/last-checkpoint.ts";
 import { versionAt } from "./log/time-travel.ts";
 import { newMetadata, removeOf, withSchema } from "./metadata.ts";
+import { featuresFor } from "./properties.ts";
 import { checkWritable, featuresOf, protocolWith } from "./protocol.ts";
-import { duckdbType, type StructType, sameColumns } from "./schema.ts";
+import { parseSchema, type StructType, sameColumns, typedSql } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { discardFiles, type Staged, type StageOptions, stage } from "./stage.ts";
 
@@ -121,19 +121,22 @@ export class DeltaTable {
 
   /**
    * Writes the rows of a query as data files of this table. They are invisible until a commit names them. `shape`:
-   * the columns of a new table, or the metadata of the commit that will name the files, whose constraints hold.
+   * the columns of a new table, or the metadata of the commit that will name the files, whose constraints hold, as do
+   * `rules` in addition.
    */
   async stage(
     session: Session,
     sql: string,
     shape: StructType | Pick<Snapshot, "metadata" | "schema">,
-    options: Omit<StageOptions, "now"> = {},
+    options: Omit<StageOptions, "now"> & { readonly rules?: readonly Rule[] } = {},
   ): Promise<Staged> {
     if ("fields" in shape) return this.stageAs(session, sql, plainLayout(shape), options);
-    const rules = rulesOf(shape.metadata, shape.schema);
-    if (rules.length > 0) await checkRules(session, rules, emptySql(shape.schema));
+    const rules = [...rulesOf(shape.metadata, shape.schema), ...(options.rules ?? [])];
+    await checkRules(this.duckdb, rules, shape.schema);
+    // What is checked are the values that will be stored.
+    const checked = guarded(typedSql(sql, shape.schema.fields), rules);
     return checkingRules(this.store.root, () =>
-      this.stageAs(session, guarded(sql, rules), layoutOf(shape.metadata, shape.schema), options),
+      this.stageAs(session, checked, layoutOf(shape.metadata, shape.schema), options),
     );
   }
 
@@ -169,7 +172,8 @@ export class DeltaTable {
   async commit(proposal: Proposal): Promise<CommitOutcome> {
     const now = this.now();
     if (proposal.base) checkProposal(proposal, proposal.base, this.store.root);
-    const outcome = await commit(this.store, { ...this.userMetadata, ...proposal }, now);
+    const complete = { ...this.userMetadata, ...proposal, actions: withProtocol(proposal, this.store.root) };
+    const outcome = await commit(this.store, complete, now);
     if (outcome.status === "committed") await this.checkpointIfDue(outcome.version, proposal.base, now);
     return outcome;
   }
@@ -210,12 +214,6 @@ export class DeltaTable {
   }
 }
 
-/** No rows, in the columns of a schema. */
-function emptySql(schema: StructType): string {
-  const columns = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`);
-  return `SELECT ${columns.join(", ") || "NULL"} WHERE false`;
-}
-
 /** Refuses what the table's protocol or properties do not allow. */
 function checkProposal({ actions, operation }: Proposal, base: Snapshot, where: string): void {
   checkWritable(base.protocol, base.metadata, where);
@@ -225,6 +223,16 @@ function checkProposal({ actions, operation }: Proposal, base: Snapshot, where: 
       code: "DELTA_UNSUPPORTED_FEATURE",
       value: "domainMetadata",
       next: "Move that table away, so that it is made anew.",
+    });
+  }
+  for (const action of actions) {
+    const recorded = "txn" in action ? base.transactions.get(action.txn.appId)?.version : undefined;
+    if (recorded === undefined || !("txn" in action) || action.txn.version >= recorded) continue;
+    throw new TerminalError(`${action.txn.appId} has recorded ${recorded} in ${where} already`, {
+      code: "DELTA_TRANSACTION_BACK",
+      value: action.txn.version,
+      allowed: `${recorded} or more`,
+      next: "These rows are in the table; go on behind what is recorded.",
     });
   }
   const removesData = actions.some((a) => "remove" in a && a.remove.dataChange);
@@ -238,12 +246,24 @@ function checkProposal({ actions, operation }: Proposal, base: Snapshot, where: 
   }
 }
 
+/** The proposal's actions, with the protocol that its columns and properties ask for. */
+function withProtocol({ actions, base }: Proposal, where: string): readonly Action[] {
+  const [change] = actions.flatMap((a) => ("metaData" in a ? [a.metaData] : []));
+  if (change === undefined || actions.some((a) => "protocol" in a)) return actions;
+  const features = featuresFor(change.configuration, parseSchema(change.schemaString, where));
+  const protocol = protocolWith(features, base?.protocol);
+  return protocol === base?.protocol ? actions : [{ protocol }, ...actions];
+}
+
 /** The state that a write moves to, as actions. */
 function actionsOf(write: Write, now: number): Action[] {
   const actions: Action[] = [];
   const { base, schema, description } = write;
   if (base === undefined) {
-    const features = (write.domains ?? []).length > 0 ? ["domainMetadata"] : [];
+    const features = [
+      ...featuresFor({}, schema),
+      ...((write.domains ?? []).length > 0 ? ["domainMetadata"] : []),
+    ];
     actions.push({ protocol: protocolWith(features) });
     actions.push({ metaData: newMetadata(schema, now, description === undefined ? {} : { description }) });
   } else if (!sameColumns(base.schema, schema)) {

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, StatementType } from "@duckdb/node-api";
 import { messageOf, TerminalError } from "../errors.ts";
 import { makeScratch } from "../scratch.ts";
+import { maskSecrets } from "../secrets.ts";
 import { type ColumnBatch, describeColumns, type StructColumnType, streamColumns } from "./columns.ts";
 import { type NumberBatch, streamNumbers } from "./number-columns.ts";
 import { identifier, literal } from "./quote.ts";
@@ -207,9 +208,10 @@ async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new TerminalError(messageOf(error), {
+    // A statement may name addresses with keys in them.
+    throw new TerminalError(maskSecrets(messageOf(error)), {
       code: messageOf(error).startsWith("Out of Memory") ? "DUCKDB_OUT_OF_MEMORY" : "DUCKDB_SQL",
-      value: sql.length > 2000 ? `${sql.slice(0, 2000)}…` : sql,
+      value: maskSecrets(sql.length > 2000 ? `${sql.slice(0, 2000)}…` : sql),
       cause: error,
     });
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { codeOf, messageOf, TerminalError } from "../errors.ts";
 import { checkPath, type ObjectStore, type StoredObject } from "./store.ts";
@@ -144,6 +144,14 @@ export class LocalStore implements ObjectStore {
     return temporary;
   }
 
+  /** Whether a link leads to a folder that does not hold the link itself. */
+  private async isFolder(path: string): Promise<boolean> {
+    const link = join(this.root, path);
+    const target = await absentAsUndefined(realpath(link));
+    if (target === undefined || (await realpath(dirname(link))).startsWith(target)) return false;
+    return (await stat(target)).isDirectory();
+  }
+
   private async walk(
     folder: string,
     wanted: (path: string) => boolean,
@@ -152,7 +160,7 @@ export class LocalStore implements ObjectStore {
     const entries = await absentAsUndefined(readdir(join(this.root, folder), { withFileTypes: true }));
     for (const entry of entries ?? []) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory()) {
+      if (entry.isDirectory() || (entry.isSymbolicLink() && (await this.isFolder(path)))) {
         if (entry.name !== STAGING) await this.walk(path, wanted, found);
       } else if (!entry.name.startsWith(TEMPORARY) && wanted(path)) {
         // A file may vanish between readdir and stat: then it was not there.

@@ -3,9 +3,10 @@ import type { AnyContract } from "../../schemas/table.ts";
 import type { SetTransaction } from "../delta/actions.ts";
 import { alterTable } from "../delta/alter.ts";
 import type { Alteration } from "../delta/alter-columns.ts";
-import { type AppendOptions, appendRows, overwriteRows, type WriteResult } from "../delta/change/append.ts";
+import { type AppendOptions, appendRows, type WriteResult } from "../delta/change/append.ts";
 import { changeFeedSql } from "../delta/change/change-feed.ts";
 import { type DeleteResult, deleteRows } from "../delta/change/delete.ts";
+import { type OverwriteOptions, overwriteRows } from "../delta/change/overwrite.ts";
 import { type Assignments, type UpdateResult, updateRows } from "../delta/change/update.ts";
 import type { Source } from "../delta/source.ts";
 import type { DeltaTable, HistoryEntry } from "../delta/table.ts";
@@ -54,7 +55,7 @@ export class Table<Row extends object = PlainRow> {
   }
 
   /** Replaces all rows, or with `where` those that fulfil it. */
-  overwrite(rows: Rows<Row>, options?: AppendOptions & { readonly where?: string }): Promise<WriteResult> {
+  overwrite(rows: Rows<Row>, options?: OverwriteOptions): Promise<WriteResult> {
     return overwriteRows(this.kernel, rows, options);
   }
 

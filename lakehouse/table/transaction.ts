@@ -1,6 +1,6 @@
 /** Several writes as one commit. */
 import type { Action, AddFile, DomainMetadata } from "../delta/actions.ts";
-import { alignedSql, shapeFor } from "../delta/change/append.ts";
+import { alignedSql, shapeFor } from "../delta/change/incoming.ts";
 import type { CommitOutcome } from "../delta/commit.ts";
 import { removeOf } from "../delta/metadata.ts";
 import type { Snapshot } from "../delta/snapshot.ts";

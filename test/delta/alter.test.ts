@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { alterTable } from "../../lakehouse/delta/alter.ts";
-import { appendRows, overwriteRows } from "../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../lakehouse/delta/change/append.ts";
 import { deleteRows } from "../../lakehouse/delta/change/delete.ts";
+import { overwriteRows } from "../../lakehouse/delta/change/overwrite.ts";
 import { updateRows } from "../../lakehouse/delta/change/update.ts";
 import { createTable } from "../../lakehouse/delta/create.ts";
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";

@@ -1,10 +1,11 @@
 /** Ingot's side of the tables that others read: the only place here that knows how the kernel writes. */
 import { alterTable } from "../../lakehouse/delta/alter.ts";
 import type { Alteration } from "../../lakehouse/delta/alter-columns.ts";
-import { appendRows, overwriteRows } from "../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../lakehouse/delta/change/append.ts";
 import { deleteRows } from "../../lakehouse/delta/change/delete.ts";
 import { mergeRows } from "../../lakehouse/delta/change/merge.ts";
 import type { MergeSpec } from "../../lakehouse/delta/change/merge-spec.ts";
+import { overwriteRows } from "../../lakehouse/delta/change/overwrite.ts";
 import { updateRows } from "../../lakehouse/delta/change/update.ts";
 import { type CreateOptions, createTable } from "../../lakehouse/delta/create.ts";
 import { inferSchema } from "../../lakehouse/delta/infer-schema.ts";

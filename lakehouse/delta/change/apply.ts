@@ -1,8 +1,8 @@
 /** From touched and written rows to the actions of one commit: the common end of delete, update, merge, overwrite. */
-import { identifiers } from "../../duckdb/quote.ts";
 import type { Action } from "../actions.ts";
 import { checkingRules, checkRules, guarded, rulesOf } from "../constraints.ts";
 import { layoutOf } from "../layout.ts";
+import { typedSql } from "../schema.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { discardFiles, type Staged } from "../stage.ts";
 import type { DeltaTable } from "../table.ts";
@@ -31,7 +31,7 @@ export async function applyRowChanges(
   const { session } = workspace;
   const rows = await touchedRows(session, touched);
   const rewrite = await rewriteFiles(table, base, files, rows, touched);
-  const staged = await stageRows(table, workspace, rewrite.kept, written, after);
+  const staged = await stageRows(table, workspace, base, rewrite.kept, written, after);
   const wholeFiles = written === undefined && rewrite.vectorFiles === 0 && rewrite.kept === undefined;
   // Where rows only came, or only whole files went, readers derive the changes from those.
   const changed = keepsChanges(base) && rows.size > 0 && !wholeFiles;
@@ -58,17 +58,19 @@ export async function applyRowChanges(
 async function stageRows(
   table: DeltaTable,
   { session }: Workspace,
+  base: Snapshot,
   kept: string | undefined,
   written: string | undefined,
   after: RowChanges["after"],
 ): Promise<Staged> {
-  const parts = kept === undefined ? [] : [`SELECT * FROM (${kept})`];
+  // Both parts as values of the table's types: a union would take the wider one for both, and lose digits.
+  const { fields } = after.schema;
+  const keptFields = fields.filter((f) => base.schema.fields.some((g) => g.name === f.name));
+  const parts = kept === undefined ? [] : [typedSql(kept, keptFields)];
   if (written !== undefined) {
-    const columns = identifiers(after.schema.fields.map((f) => f.name));
-    const sql = `SELECT ${columns} FROM ${written}`;
     const rules = rulesOf(after.metadata, after.schema);
-    await checkRules(session, rules, `${sql} LIMIT 0`);
-    parts.push(guarded(sql, rules));
+    await checkRules(table.duckdb, rules, after.schema);
+    parts.push(guarded(typedSql(`SELECT * FROM ${written}`, fields), rules));
   }
   if (parts.length === 0) return { files: [], rows: 0, bytes: 0, nulls: new Map() };
   const layout = layoutOf(after.metadata, after.schema);

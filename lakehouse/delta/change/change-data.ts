@@ -3,7 +3,7 @@ import { identifiers } from "../../duckdb/quote.ts";
 import type { Action } from "../actions.ts";
 import { layoutOf } from "../layout.ts";
 import { scannable, scanSql } from "../scan.ts";
-import { field } from "../schema.ts";
+import { field, typedColumns } from "../schema.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { DeltaTable } from "../table.ts";
 import type { RowChanges } from "./row-changes.ts";
@@ -36,8 +36,9 @@ export async function stageChanges(
        FROM (${scan}) JOIN ${touched} USING (${FILE}, ${ROW})`,
   ];
   if (written !== undefined) {
+    const typed = typedColumns(after.schema.fields);
     parts.push(
-      `SELECT ${columns}, CASE ${KIND} WHEN 'insert' THEN 'insert' ELSE 'update_postimage' END AS ${CHANGE_TYPE} FROM ${written}`,
+      `SELECT ${typed}, CASE ${KIND} WHEN 'insert' THEN 'insert' ELSE 'update_postimage' END AS ${CHANGE_TYPE} FROM ${written}`,
     );
   }
   if (added.length > 0) {

@@ -38,9 +38,15 @@ export async function deleteRows(table: DeltaTable, where?: string): Promise<Del
   return { version: done?.version, deletedRows: done?.deletedRows ?? 0 };
 }
 
+/** Files with new rows, and the table as they leave it. */
+interface Arriving {
+  readonly files: readonly AddFile[];
+  readonly after: Pick<Snapshot, "metadata" | "schema">;
+}
+
 /**
- * Takes the selected rows out: whole files unread, of the others the rows that fulfil the condition. `added`: files
- * that the same commit adds, for the change feed.
+ * Takes the selected rows out: whole files unread, of the others the rows that fulfil the condition. `arriving`: what
+ * the same commit adds, for the change feed.
  */
 export async function takeOut(
   table: DeltaTable,
@@ -48,7 +54,7 @@ export async function takeOut(
   base: Snapshot,
   selection: Selection,
   where: string | undefined,
-  added: readonly AddFile[] = [],
+  arriving: Arriving = { files: [], after: base },
 ): Promise<Applied> {
   // Where a commit has files of changes, readers of the feed look at nothing else: then all changes must be in them.
   const unread = !keepsChanges(base) || selection.files.length === 0;
@@ -62,8 +68,8 @@ export async function takeOut(
     files,
     touched,
     written: undefined,
-    added,
-    after: base,
+    added: arriving.files,
+    after: arriving.after,
   });
   return unread ? withWholeFiles(table, applied, selection.whole) : applied;
 }

@@ -80,6 +80,11 @@ async function boundSql(
     `SELECT min(${name})::VARCHAR AS low, max(${name})::VARCHAR AS high, approx_count_distinct(${name}) AS keys FROM ${source}`,
   );
   if (range?.low === null || range?.low === undefined || range.high === null) return "false";
+  // No literal can hold the character NUL, which sorts first: it may be in a bound, or among the keys.
+  const [{ odd } = { odd: true }] = await session.rows(
+    `SELECT coalesce(bool_or(contains(${name}::VARCHAR, chr(0))), false) AS odd FROM ${source}`,
+  );
+  if (odd === true) return undefined;
   const typed = (value: unknown) => `${literal(String(value))}::${duckdbType(f.type)}`;
   if (Number(range.keys) <= MOST_KEYS) {
     const keys = await session.rows(

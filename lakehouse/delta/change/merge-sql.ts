@@ -5,8 +5,8 @@ import { duckdbType, type StructType } from "../schema.ts";
 import type { InsertClause, MergeSpec, MergeValues, RowClause } from "./merge-spec.ts";
 import { FILE, KIND, ROW } from "./workspace.ts";
 
-/** The row of the source that matched, by its place in the source. */
-const SOURCE_ROW = "_ingot_source";
+/** The row of the source, by its place there: a column that the merge adds to it. */
+export const SOURCE_ROW = "_ingot_source";
 /** The clause that decides, counted from 0; -1 for none. */
 const CLAUSE = "_ingot_clause";
 
@@ -28,18 +28,16 @@ export interface MergeShape {
   readonly source: StructType["fields"][number]["name"][];
   /** SQL of the table's rows with `FILE` and `ROW`. */
   readonly scan: string;
-  /** As `scan`, with the rows that deletion vectors delete. */
-  readonly scanWithDeleted: string;
 }
+
+/** A column of one side. */
+const PLAIN = /^\s*(target|source)\.("(?:[^"]|"")*"|\w+)\s*$/i;
 
 const isUpdate = (clause: RowClause): clause is RowClause & { update: MergeValues } => "update" in clause;
 
-/**
- * Pairs of rows that match, with the deciding clause and, where a clause updates, the row as it becomes. Pairs with
- * deleted rows are among them: few rows match, so that those are left out after.
- */
+/** Pairs of rows that match, with the deciding clause and, where a clause updates, the row as it becomes. */
 export function matchedSql(shape: MergeShape): string {
-  const { spec, names, scanWithDeleted } = shape;
+  const { spec, names, scan: target } = shape;
   const clauses = spec.matched ?? [];
   const inserts = (spec.notMatched ?? []).length > 0;
   const bySource = (spec.notMatchedBySource ?? []).length > 0;
@@ -48,13 +46,31 @@ export function matchedSql(shape: MergeShape): string {
   const columns = [
     `target.${FILE}`,
     `target.${ROW}`,
-    `source.rowid AS ${SOURCE_ROW}`,
+    `source.${SOURCE_ROW}`,
     `${chooseSql(clauses)} AS ${CLAUSE}`,
     ...becomesSql(shape, clauses),
   ];
-  const from = `(${scanWithDeleted}) AS target JOIN ${names.source} AS source ON (${spec.on}\n)`;
+  const from = `(${target}) AS target JOIN ${names.source} AS source ON (${spec.on}\n)`;
   const pairs = `SELECT ${columns.join(", ")} FROM ${from}`;
   return all ? pairs : `SELECT * FROM (${pairs}) WHERE ${CLAUSE} >= 0`;
+}
+
+/**
+ * Whether pairs may be formed with deleted rows too, to be left out after: few rows match, and looking each row of the
+ * table up costs more. Only columns are compared and taken then, so that no value of a deleted row can fail.
+ */
+export function mayMeetDeleted({ on, matched = [] }: MergeSpec): boolean {
+  const isEquality = (part: string) =>
+    part.split("=").length === 2 && part.split("=").every((side) => PLAIN.test(side));
+  if (on.includes('"') || !on.split(/\sAND\s/i).every(isEquality)) return false;
+  return matched.every((clause) => {
+    if (clause.when !== undefined) return false;
+    return (
+      !isUpdate(clause) ||
+      clause.update === "all" ||
+      Object.values(clause.update).every((sql) => PLAIN.test(sql))
+    );
+  });
 }
 
 /** Rows of the table without a match on which a clause acts. */
@@ -78,7 +94,7 @@ export function insertedSql(shape: MergeShape): string {
     const values = clauses.map((clause) => valueSql(shape, clause.insert, f.name, "NULL"));
     return `${caseSql(clauses, values)}::${duckdbType(f.type)} AS ${identifier(f.name)}`;
   });
-  return `SELECT * EXCLUDE (${CLAUSE}) FROM (SELECT ${chooseSql(clauses)} AS ${CLAUSE}, ${columns.join(", ")} FROM ${names.source} AS source ANTI JOIN ${names.matched} AS _m ON source.rowid = _m.${SOURCE_ROW}) WHERE ${CLAUSE} >= 0`;
+  return `SELECT * EXCLUDE (${CLAUSE}) FROM (SELECT ${chooseSql(clauses)} AS ${CLAUSE}, ${columns.join(", ")} FROM ${names.source} AS source ANTI JOIN ${names.matched} AS _m ON source.${SOURCE_ROW} = _m.${SOURCE_ROW}) WHERE ${CLAUSE} >= 0`;
 }
 
 /** Rows that go or change: `FILE`, `ROW`, `KIND`. */
@@ -117,9 +133,10 @@ export function ambiguousSql({ spec, names }: MergeShape): string | undefined {
     !isUpdate(clauses[0]) &&
     clauses[0].when === undefined;
   if (clauses.length === 0 || onlyDeletes) return undefined;
-  return `SELECT to_json(source)::VARCHAR AS row, found FROM ${names.source} AS source JOIN (
-    SELECT min(${SOURCE_ROW}) AS _first, count(*) AS found FROM ${names.matched} WHERE ${CLAUSE} >= 0
-    GROUP BY ${FILE}, ${ROW} HAVING count(*) > 1 LIMIT 1) ON source.rowid = _first`;
+  return `WITH _twice AS (SELECT min(${SOURCE_ROW}) AS place, count(*) AS found FROM ${names.matched} WHERE ${CLAUSE} >= 0
+      GROUP BY ${FILE}, ${ROW} HAVING count(*) > 1 LIMIT 1)
+    SELECT found, (SELECT to_json(_row)::VARCHAR FROM (SELECT * EXCLUDE (${SOURCE_ROW}) FROM ${names.source}
+      WHERE ${SOURCE_ROW} = (SELECT place FROM _twice)) AS _row) AS row FROM _twice`;
 }
 
 function kindSql(clauses: readonly RowClause[]): string {
@@ -151,8 +168,10 @@ function becomesSql(shape: MergeShape, clauses: readonly RowClause[]): string[] 
 /** The value that the deciding clause gives; clauses that do not decide are not evaluated. */
 function caseSql(clauses: readonly (RowClause | InsertClause)[], values: readonly string[]): string {
   const [first = "NULL"] = values;
-  if (values.every((value) => value === first)) return `(${first}\n)`;
+  // What cannot fail may be evaluated for rows that no clause is about.
+  const isHarmless = PLAIN.test(first) || first === "NULL";
   if (clauses[0]?.when === undefined) return `(${first}\n)`;
+  if (isHarmless && values.every((value) => value === first)) return `(${first}\n)`;
   const whens = clauses.map((clause, i) => `WHEN (${clause.when ?? "true"}\n) THEN (${values[i]}\n)`);
   return `(CASE ${whens.join(" ")} END)`;
 }

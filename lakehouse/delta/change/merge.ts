@@ -1,12 +1,13 @@
 /** MERGE: rows of a source brought into a table by a condition (insert, update, delete in one commit). */
 import { TerminalError } from "../../errors.ts";
 import { attempt } from "../attempt.ts";
-import { scannable, scanSql, withoutDeletedSql } from "../scan.ts";
+import { checkNames } from "../evolve.ts";
+import { type Scannable, scannable, scanSql, withoutDeletedSql } from "../scan.ts";
 import { sessionOf, withSource } from "../source.ts";
 import type { DeltaTable } from "../table.ts";
-import { shapeFor } from "./append.ts";
 import { applyRowChanges } from "./apply.ts";
 import { commitChanges } from "./delete.ts";
+import { shapeFor } from "./incoming.ts";
 import { matchingFiles } from "./merge-files.ts";
 import type { MergeResult, MergeSpec } from "./merge-spec.ts";
 import {
@@ -14,6 +15,8 @@ import {
   insertedSql,
   type MergeShape,
   matchedSql,
+  mayMeetDeleted,
+  SOURCE_ROW,
   touchedSql,
   unmatchedSql,
   writtenSql,
@@ -35,7 +38,10 @@ export async function mergeRows(table: DeltaTable, spec: MergeSpec): Promise<Mer
     inWorkspace(table.duckdb, sessionOf(spec.source), async (workspace) => {
       // The source is read once: it may be dear, or give other rows the next time.
       const source = workspace.name("source");
-      await workspace.session.run(`CREATE TABLE ${source} AS SELECT * FROM (${sql}\n)`);
+      checkNames((await workspace.session.describe(sql)).map((column) => column.name));
+      await workspace.session.run(
+        `CREATE TABLE ${source} AS SELECT *, row_number() OVER () AS ${SOURCE_ROW} FROM (${sql}\n)`,
+      );
       const done = await attempt(table.store.root, () => mergeOnce(table, workspace, spec, source));
       return { ...nothing, ...done?.counts, version: done?.version };
     }),
@@ -48,10 +54,11 @@ async function mergeOnce(table: DeltaTable, workspace: Workspace, spec: MergeSpe
   const selection = await matchingFiles(table.duckdb, session, base, spec, source);
   const grows = spec.evolveSchema === true;
   // Without growth, columns that only the source has are of use to conditions and expressions.
+  const rows = `SELECT * EXCLUDE (${SOURCE_ROW}) FROM ${source}`;
   const after = grows
-    ? await shapeFor(session, `SELECT * FROM ${source}`, base, true)
+    ? await shapeFor(session, rows, base, true)
     : { metadata: base.metadata, schema: base.schema };
-  const described = await session.describe(`SELECT * FROM ${source}`);
+  const described = await session.describe(rows);
   const target = { ...scannable(base), files: selection.files };
   const shape: MergeShape = {
     spec,
@@ -60,16 +67,15 @@ async function mergeOnce(table: DeltaTable, workspace: Workspace, spec: MergeSpe
     after: after.schema,
     source: described.map((column) => column.name),
     scan: await scanSql(table.store, target, PLACES),
-    scanWithDeleted: await scanSql(table.store, target, { ...PLACES, withDeleted: true }),
   };
   await session.run(
-    `CREATE OR REPLACE TABLE ${shape.names.matched} AS ${await withoutDeletedSql(table.store, target, matchedSql(shape), PLACES)}`,
+    `CREATE OR REPLACE TABLE ${shape.names.matched} AS ${await pairsSql(table, target, shape)}`,
   );
   await refuseAmbiguity(workspace, shape);
   if (spec.notMatchedBySource?.length)
     await session.run(`CREATE OR REPLACE TABLE ${shape.names.unmatched} AS ${unmatchedSql(shape)}`);
   if (spec.notMatched?.length)
-    await session.run(`CREATE OR REPLACE VIEW ${shape.names.inserted} AS ${insertedSql(shape)}`);
+    await session.run(`CREATE OR REPLACE TABLE ${shape.names.inserted} AS ${insertedSql(shape)}`);
   const touched = name("touched");
   await session.run(`CREATE OR REPLACE VIEW ${touched} AS ${touchedSql(shape)}`);
   const sql = writtenSql(shape);
@@ -101,6 +107,13 @@ async function mergeOnce(table: DeltaTable, workspace: Workspace, spec: MergeSpe
     ...(after.metadata === base.metadata ? {} : { extra: [{ metaData: after.metadata }] }),
   });
   return { outcome, counts };
+}
+
+/** SQL of the pairs that match, the deleted rows left out before or after, whichever is right and quick. */
+async function pairsSql(table: DeltaTable, target: Scannable, shape: MergeShape): Promise<string> {
+  if (!mayMeetDeleted(shape.spec)) return matchedSql(shape);
+  const scan = await scanSql(table.store, target, { ...PLACES, withDeleted: true });
+  return withoutDeletedSql(table.store, target, matchedSql({ ...shape, scan }), PLACES);
 }
 
 async function countRows({ session }: Workspace, { spec, names }: MergeShape, touched: string) {

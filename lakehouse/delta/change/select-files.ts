@@ -3,6 +3,7 @@ import type { DuckDb } from "../../duckdb/duckdb.ts";
 import { TerminalError } from "../../errors.ts";
 import { type AddFile, canonicalPath } from "../actions.ts";
 import type { Reads } from "../conflict.ts";
+import { checkNames } from "../evolve.ts";
 import { tableInfo } from "../layout.ts";
 import { allMatch, mayMatch } from "../skip/evaluate.ts";
 import { parsePredicate } from "../skip/parse-predicate.ts";
@@ -20,6 +21,7 @@ export interface Selection {
 
 /** Everything: an operation without condition. */
 export function selectAll(base: Snapshot): Selection {
+  checkNames(base.schema.fields.map((f) => f.name));
   return { files: [], whole: [...base.files.values()], reads: "table" };
 }
 
@@ -53,6 +55,7 @@ export async function selectFiles(duckdb: DuckDb, base: Snapshot, where: string)
 
 /** The files for a condition that the kernel understood as far as it goes. */
 export function select(base: Snapshot, predicate: Predicate): Selection {
+  checkNames(base.schema.fields.map((f) => f.name));
   const info = tableInfo(base);
   const { kept } = pruneFiles(base.files.values(), predicate, info);
   const whole = kept.filter((file) => allMatch(predicate, file, info));

@@ -4,7 +4,7 @@ import { TerminalError } from "../../errors.ts";
 import { attempt } from "../attempt.ts";
 import { existingField } from "../evolve.ts";
 import { scannable, scanSql } from "../scan.ts";
-import type { StructType } from "../schema.ts";
+import { duckdbType, type StructType } from "../schema.ts";
 import type { DeltaTable } from "../table.ts";
 import { applyRowChanges } from "./apply.ts";
 import { commitChanges } from "./delete.ts";
@@ -60,7 +60,7 @@ function assignedSql(schema: StructType, set: Assignments): string {
     Object.entries(set).map(([column, sql]) => [existingField(schema, column).name, sql]),
   );
   const columns = schema.fields.map(
-    (f) => `(${byName.get(f.name) ?? identifier(f.name)}\n) AS ${identifier(f.name)}`,
+    (f) => `(${byName.get(f.name) ?? identifier(f.name)}\n)::${duckdbType(f.type)} AS ${identifier(f.name)}`,
   );
   return columns.join(", ");
 }

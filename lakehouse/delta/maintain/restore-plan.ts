@@ -66,9 +66,8 @@ function restoredMetadata(current: Metadata, target: Metadata): Metadata {
   }
   // An id must never name two columns, not even in files that only older versions name.
   const ids = [current, target].map((m) => Number(m.configuration[MAX_COLUMN_ID] ?? Number.NaN));
-  if (MAX_COLUMN_ID in configuration) {
-    configuration[MAX_COLUMN_ID] = String(Math.max(...ids.filter((id) => Number.isInteger(id))));
-  }
+  const highest = Math.max(...ids.filter((id) => Number.isInteger(id)));
+  if (Number.isFinite(highest)) configuration[MAX_COLUMN_ID] = String(highest);
   return { ...target, id: current.id, configuration };
 }
 

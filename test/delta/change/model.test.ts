@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { alterTable } from "../../../lakehouse/delta/alter.ts";
-import { appendRows, overwriteRows } from "../../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../../lakehouse/delta/change/append.ts";
 import { changeFeedSql } from "../../../lakehouse/delta/change/change-feed.ts";
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
 import { mergeRows } from "../../../lakehouse/delta/change/merge.ts";
+import { overwriteRows } from "../../../lakehouse/delta/change/overwrite.ts";
 import { updateRows } from "../../../lakehouse/delta/change/update.ts";
 import { createTable } from "../../../lakehouse/delta/create.ts";
 import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { AddFile } from "../../../lakehouse/delta/actions.ts";
 import { alterTable } from "../../../lakehouse/delta/alter.ts";
-import { appendRows, overwriteRows } from "../../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../../lakehouse/delta/change/append.ts";
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
+import { overwriteRows } from "../../../lakehouse/delta/change/overwrite.ts";
 import { writeCheckpoint } from "../../../lakehouse/delta/checkpoint/write.ts";
 import { checkpointPath, commitPath, LAST_CHECKPOINT } from "../../../lakehouse/delta/log.ts";
 import { type CheckOptions, checkTable } from "../../../lakehouse/delta/maintain/check.ts";

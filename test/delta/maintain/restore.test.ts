@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { alterTable } from "../../../lakehouse/delta/alter.ts";
-import { appendRows, overwriteRows } from "../../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../../lakehouse/delta/change/append.ts";
 import { changeFeedSql } from "../../../lakehouse/delta/change/change-feed.ts";
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
+import { overwriteRows } from "../../../lakehouse/delta/change/overwrite.ts";
 import { restoreTable } from "../../../lakehouse/delta/maintain/restore.ts";
 import { vacuumTable } from "../../../lakehouse/delta/maintain/vacuum.ts";
 import { DeltaTable } from "../../../lakehouse/delta/table.ts";

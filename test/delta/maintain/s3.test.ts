@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { appendRows, overwriteRows } from "../../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../../lakehouse/delta/change/append.ts";
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
+import { overwriteRows } from "../../../lakehouse/delta/change/overwrite.ts";
 import { checkTable } from "../../../lakehouse/delta/maintain/check.ts";
 import { convertToDelta } from "../../../lakehouse/delta/maintain/convert.ts";
 import { optimizeTable } from "../../../lakehouse/delta/maintain/optimize.ts";

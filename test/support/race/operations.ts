@@ -1,9 +1,10 @@
 /** Operations that rivals do on one table, and what each does to a plain DuckDB table. */
 import fc from "fast-check";
 import { alterTable } from "../../../lakehouse/delta/alter.ts";
-import { appendRows, overwriteRows } from "../../../lakehouse/delta/change/append.ts";
+import { appendRows } from "../../../lakehouse/delta/change/append.ts";
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
 import { mergeRows } from "../../../lakehouse/delta/change/merge.ts";
+import { overwriteRows } from "../../../lakehouse/delta/change/overwrite.ts";
 import { updateRows } from "../../../lakehouse/delta/change/update.ts";
 import { optimizeTable } from "../../../lakehouse/delta/maintain/optimize.ts";
 import { field, type StructType } from "../../../lakehouse/delta/schema.ts";

@@ -1,5 +1,5 @@
 /** Checks that read all rows: statistics that lie, and constraints that do not hold. */
-import type { Session } from "../../../duckdb/duckdb.ts";
+import type { DuckDb, Session } from "../../../duckdb/duckdb.ts";
 import { identifier, literal } from "../../../duckdb/quote.ts";
 import { ignoreProgress, type ProgressListener } from "../../../progress.ts";
 import type { AddFile } from "../../actions.ts";
@@ -7,7 +7,7 @@ import { FILE } from "../../change/workspace.ts";
 import { checkRules, rulesOf } from "../../constraints.ts";
 import { dataFields, layoutOf, tableInfo } from "../../layout.ts";
 import { scannable, scanSql } from "../../scan.ts";
-import { duckdbType, type StructField } from "../../schema.ts";
+import type { StructField } from "../../schema.ts";
 import { mayMatch } from "../../skip/evaluate.ts";
 import { decodePartitionValue } from "../../skip/partition-value.ts";
 import { not, type Predicate } from "../../skip/predicate.ts";
@@ -31,7 +31,7 @@ export async function checkRows(
 ): Promise<Finding[]> {
   const session = await table.duckdb.session();
   try {
-    const rules = await usableRules(session, snapshot);
+    const rules = await usableRules(table.duckdb, snapshot);
     const lies: string[] = [];
     const broken = new Map<string, number>();
     const files = [...snapshot.files.values()];
@@ -79,13 +79,12 @@ function brokenFinding(name: string, rows: number): Finding[] {
   ];
 }
 
-async function usableRules(session: Session, { metadata, schema }: Snapshot) {
+async function usableRules(duckdb: DuckDb, { metadata, schema }: Snapshot) {
   const rules: ReturnType<typeof rulesOf> = [];
   const findings: Finding[] = [];
-  const empty = schema.fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`).join(", ");
   for (const rule of rulesOf(metadata, schema)) {
     try {
-      await checkRules(session, [rule], `SELECT ${empty}`);
+      await checkRules(duckdb, [rule], schema);
       rules.push(rule);
     } catch (error) {
       findings.push({ ...fromError("constraint-unknown", error), severity: "warning" });
