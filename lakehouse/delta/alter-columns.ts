@@ -1,7 +1,7 @@
 /** Changes of a table's columns that leave its files as they are. */
 import { TerminalError } from "../errors.ts";
 import type { Metadata } from "./actions.ts";
-import { checkNames, existingField, findField, widens } from "./evolve.ts";
+import { checkColumnNames, checkNames, existingField, findField, widens } from "./evolve.ts";
 import { addColumns } from "./metadata.ts";
 import { type DataType, duckdbType, type StructField, type StructType } from "./schema.ts";
 
@@ -61,8 +61,8 @@ function add(
       value: name,
     });
   }
-  checkNames([name]);
   const added = { name, type, nullable: true, metadata: comment === undefined ? {} : { comment } };
+  checkColumnNames({ type: "struct", fields: [added] });
   return addColumns(metadata, schema, { ...schema, fields: [...schema.fields, added] });
 }
 

@@ -5,7 +5,7 @@ import type { Metadata } from "./actions.ts";
 import { type Alteration, alterColumns } from "./alter-columns.ts";
 import { attempt } from "./attempt.ts";
 import { CONSTRAINT_PREFIX } from "./constraints.ts";
-import { assignIds, highestId, MAX_COLUMN_ID } from "./mapping.ts";
+import { assignIds, lastId, MAX_COLUMN_ID } from "./mapping.ts";
 import { withSchema } from "./metadata.ts";
 import { checkProperties, featuresFor } from "./properties.ts";
 import { protocolWith } from "./protocol.ts";
@@ -69,6 +69,13 @@ async function alterOnce(
   return alterColumns(state.metadata, state.schema, alteration);
 }
 
+/** What writers record of a table: ids and times that others would contradict. */
+const KEPT: ReadonlySet<string> = new Set([
+  MAX_COLUMN_ID,
+  "delta.inCommitTimestampEnablementTimestamp",
+  "delta.inCommitTimestampEnablementVersion",
+]);
+
 function withProperties(
   { metadata, schema }: Altered,
   properties: Readonly<Record<string, string | null>>,
@@ -86,6 +93,14 @@ function withProperties(
       next: "Add it with addConstraint, or take it away with dropConstraint.",
     });
   }
+  const kept = Object.keys(properties).find((key) => KEPT.has(key));
+  if (kept !== undefined) {
+    throw new TerminalError(`${kept} is kept by the table's writers`, {
+      code: "DELTA_BAD_PROPERTY",
+      value: kept,
+      next: "Leave it out.",
+    });
+  }
   checkProperties(
     Object.fromEntries(Object.entries(properties).flatMap(([k, v]) => (v === null ? [] : [[k, v]]))),
   );
@@ -100,7 +115,7 @@ function withProperties(
     });
   }
   if (before === after) return { metadata: { ...metadata, configuration }, schema };
-  const mapped = assignIds(schema, highestId(schema), true);
+  const mapped = assignIds(schema, lastId(metadata.configuration, schema), true);
   configuration[MAX_COLUMN_ID] = String(mapped.maxColumnId);
   return { metadata: { ...metadata, configuration }, schema: mapped.schema };
 }
@@ -150,7 +165,7 @@ async function refuseRows(
 ): Promise<void> {
   const scan = await scanSql(table.store, scannable({ ...base, ...state }));
   const [found] = await table.duckdb.rows(
-    `SELECT count(*) AS n, any_value(to_json(_row))::VARCHAR AS example FROM (${scan}) AS _row WHERE ${where}`,
+    `SELECT count(*) AS n, any_value(to_json(_ingot_row))::VARCHAR AS example FROM (${scan}) AS _ingot_row WHERE ${where}`,
   );
   if (Number(found?.n) === 0) return;
   throw new TerminalError(`${found?.n} rows of ${table.store.root} ${what}`, {

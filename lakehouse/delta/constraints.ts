@@ -53,9 +53,9 @@ export function guarded(sql: string, rules: readonly Rule[]): string {
   if (rules.length === 0) return sql;
   const checks = rules.map(
     ({ name, sql: rule }) =>
-      `CASE WHEN (${rule}\n) THEN true ELSE error(${literal(`${MARK}:${name}:`)} || left(to_json(_row)::VARCHAR, 500)) END`,
+      `CASE WHEN (${rule}\n) THEN true ELSE error(${literal(`${MARK}:${name}:`)} || left(to_json(_ingot_row)::VARCHAR, 500)) END`,
   );
-  return `SELECT * FROM (${sql}\n) AS _row WHERE ${checks.join(" AND ")}`;
+  return `SELECT * FROM (${sql}\n) AS _ingot_row WHERE ${checks.join(" AND ")}`;
 }
 
 /** Runs a write whose SQL is `guarded`; a broken rule becomes an error that names it and shows the row. */

@@ -1,7 +1,7 @@
 /** Creating tables. */
 import { TerminalError } from "../errors.ts";
 import type { SetTransaction } from "./actions.ts";
-import { checkNames } from "./evolve.ts";
+import { checkColumnNames } from "./evolve.ts";
 import { assignIds, MAX_COLUMN_ID } from "./mapping.ts";
 import { newMetadata } from "./metadata.ts";
 import { partitionValueSql } from "./partition-path.ts";
@@ -63,7 +63,7 @@ function settle(table: DeltaTable, existing: Snapshot, { ifNotExists }: CreateOp
 export function definition(options: CreateOptions, now: number) {
   const { partitionBy = [], properties = {} } = options;
   checkProperties(properties);
-  checkColumns(options.schema, partitionBy);
+  checkSchema(options.schema, partitionBy);
   let { schema } = options;
   let configuration = properties;
   const mode = properties["delta.columnMapping.mode"];
@@ -81,8 +81,8 @@ export function definition(options: CreateOptions, now: number) {
   return { metadata: newMetadata(schema, now, about), schema };
 }
 
-function checkColumns(schema: StructType, partitionBy: readonly string[]): void {
-  checkNames(schema.fields.map((f) => f.name));
+function checkSchema(schema: StructType, partitionBy: readonly string[]): void {
+  checkColumnNames(schema);
   for (const f of schema.fields) duckdbType(f.type);
   for (const name of partitionBy) {
     const f = schema.fields.find((candidate) => candidate.name === name);

@@ -76,12 +76,36 @@ const RESERVED = /^_ingot_(file|row|kind|source|clause|value_\d+|no_columns)$/i;
 
 /** Refuses names of columns that cannot stand side by side in a table, or not in one that Ingot works on. */
 export function checkNames(names: readonly string[]): void {
+  refuseAlike(names, "");
+  const own = names.find((name) => RESERVED.test(name));
+  if (own !== undefined) throw badName(own, "this name is Ingot's own");
+}
+
+/** As `checkNames`, and the same for members of structs at any depth, for which no name is reserved. */
+export function checkColumnNames({ fields }: StructType): void {
+  checkNames(fields.map((f) => f.name));
+  for (const f of fields) checkMembers(f.type, f.name);
+}
+
+function checkMembers(type: DataType, path: string): void {
+  if (typeof type === "string") return;
+  if (type.type === "array") checkMembers(type.elementType, `${path}[]`);
+  else if (type.type === "map") {
+    for (const inner of [type.keyType, type.valueType]) checkMembers(inner, `${path}{}`);
+  } else {
+    const names = type.fields.map((f) => f.name);
+    refuseAlike(names, `${path}.`);
+    for (const f of type.fields) checkMembers(f.type, `${path}.${f.name}`);
+  }
+}
+
+function refuseAlike(names: readonly string[], prefix: string): void {
   const seen = new Set<string>();
   for (const name of names) {
     const folded = name.toLowerCase();
-    if (name === "") throw badName(name, "a column needs a name");
-    if (seen.has(folded)) throw badName(name, "two columns have this name; case does not tell them apart");
-    if (RESERVED.test(name)) throw badName(name, "this name is Ingot's own");
+    if (name === "") throw badName(prefix, "a column needs a name");
+    if (seen.has(folded))
+      throw badName(prefix + name, "two columns have this name; case does not tell them apart");
     seen.add(folded);
   }
 }
@@ -101,7 +125,8 @@ export function unknownMembers(own: DataType, incoming: DataType, path = ""): st
     return unknownMembers(own.elementType, incoming.elementType, `${path}[]`);
   }
   if (own.type === "map" && incoming.type === "map") {
-    return unknownMembers(own.valueType, incoming.valueType, `${path}{}`);
+    const inKeys = unknownMembers(own.keyType, incoming.keyType, `${path}{}`);
+    return [...inKeys, ...unknownMembers(own.valueType, incoming.valueType, `${path}{}`)];
   }
   if (own.type !== "struct" || incoming.type !== "struct") return [];
   return incoming.fields.flatMap((f) => {

@@ -51,8 +51,13 @@ export function assignIds(
   return { schema: assigned, maxColumnId: last };
 }
 
-/** Highest id in use, for a table that does not state it. */
-export function highestId(type: DataType): number {
+/** The highest id ever given, as the table states it, or else the highest in use. */
+export function lastId(configuration: Readonly<Record<string, string>>, schema: StructType): number {
+  const stated = Number(configuration[MAX_COLUMN_ID]);
+  return Math.max(Number.isInteger(stated) ? stated : 0, highestId(schema));
+}
+
+function highestId(type: DataType): number {
   if (typeof type === "string") return 0;
   if (type.type === "array") return highestId(type.elementType);
   if (type.type === "map") return Math.max(highestId(type.keyType), highestId(type.valueType));

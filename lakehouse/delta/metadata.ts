@@ -1,7 +1,7 @@
 /** Making the actions that say what a table is, and that take a file out of it. */
 import { randomUUID } from "node:crypto";
 import type { AddFile, Metadata, RemoveFile } from "./actions.ts";
-import { assignIds, highestId, MAX_COLUMN_ID } from "./mapping.ts";
+import { assignIds, lastId, MAX_COLUMN_ID } from "./mapping.ts";
 import type { StructType } from "./schema.ts";
 
 export interface NewTable {
@@ -52,9 +52,7 @@ export function addColumns(
 ): { readonly metadata: Metadata; readonly schema: StructType } {
   const mode = metadata.configuration["delta.columnMapping.mode"] ?? "none";
   if (mode === "none") return { metadata: withSchema(metadata, after), schema: after };
-  const stated = Number(metadata.configuration[MAX_COLUMN_ID]);
-  const highest = Math.max(Number.isInteger(stated) ? stated : 0, highestId(before));
-  const { schema, maxColumnId } = assignIds(after, highest, false);
+  const { schema, maxColumnId } = assignIds(after, lastId(metadata.configuration, before), false);
   const configuration = { ...metadata.configuration, [MAX_COLUMN_ID]: String(maxColumnId) };
   return { metadata: { ...withSchema(metadata, schema), configuration }, schema };
 }

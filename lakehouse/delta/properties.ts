@@ -56,6 +56,22 @@ function uses(type: DataType, primitive: string): boolean {
   return uses(type.keyType, primitive) || uses(type.valueType, primitive);
 }
 
+/** Columns of a change feed beside the table's (PROTOCOL.md, "Change Data Files"). */
+const FEED = ["_change_type", "_commit_version", "_commit_timestamp"];
+
+/** Refuses a change feed for a table whose own columns have the names of the feed's. */
+export function checkFeedNames(configuration: Properties, schema: StructType): void {
+  if (configuration["delta.enableChangeDataFeed"] !== "true") return;
+  const taken = schema.fields.find((f) => FEED.includes(f.name.toLowerCase()));
+  if (taken === undefined) return;
+  throw new TerminalError(`a table with a column "${taken.name}" cannot have a change feed`, {
+    code: "DELTA_BAD_SCHEMA",
+    value: taken.name,
+    allowed: `other names than ${FEED.join(", ")}`,
+    next: "Give the column another name, or leave delta.enableChangeDataFeed off.",
+  });
+}
+
 /** Refuses properties of Delta's that this kernel would not honour, and values that they cannot have. */
 export function checkProperties(properties: Properties): void {
   for (const [key, value] of Object.entries(properties)) {

@@ -122,15 +122,19 @@ function unsupported(type: string): TerminalError {
   });
 }
 
-/** Rows of `sql` in these columns and no others, as values of their types. */
-export function typedSql(sql: string, fields: readonly StructField[]): string {
-  return fields.length === 0 ? sql : `SELECT ${typedColumns(fields)} FROM (${sql}\n)`;
+/** Rows of `sql` in these columns and no others, as values of their types; those not in `given` are NULL. */
+export function typedSql(sql: string, fields: readonly StructField[], given = fields): string {
+  return fields.length === 0 ? sql : `SELECT ${typedColumns(fields, given)} FROM (${sql}\n)`;
 }
 
-/** These columns as values of their types, for a SELECT. */
-export function typedColumns(fields: readonly StructField[]): string {
+/** These columns as values of their types, for a SELECT; those not in `given` are NULL. */
+export function typedColumns(fields: readonly StructField[], given = fields): string {
+  const has = new Set(given.map((f) => f.name));
   return fields
-    .map((f) => `${identifier(f.name)}::${duckdbType(f.type)} AS ${identifier(f.name)}`)
+    .map((f) => {
+      const name = identifier(f.name);
+      return `${has.has(f.name) ? name : "NULL"}::${duckdbType(f.type)} AS ${name}`;
+    })
     .join(", ");
 }
 

@@ -4,8 +4,8 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session } from "../duckdb/duckdb.ts";
 import { identifier, literal } from "../duckdb/quote.ts";
-import { TerminalError } from "../errors.ts";
 import { makeScratch } from "../scratch.ts";
+import { rowCheck } from "./check-row.ts";
 import { duckdbType, type StructType } from "./schema.ts";
 
 /** Rows to write: DuckDB SQL, in a session of the caller's where it names that session's tables; or plain objects. */
@@ -21,7 +21,7 @@ export function sessionOf(source: Source): Session | undefined {
 
 /**
  * Runs `work` with SQL for the source's rows. Objects are typed by `schema`: bigints and decimals keep their digits,
- * dates are instants, bytes are binary; a missing key is NULL, an unknown one is an error.
+ * dates are instants, bytes go to binary columns; a missing key is NULL, what `rowCheck` finds is an error.
  */
 export async function withSource<T>(
   source: Source,
@@ -34,12 +34,9 @@ export async function withSource<T>(
   const folder = await makeScratch();
   try {
     const file = join(folder, `${randomUUID()}.jsonl`);
-    const known = new Set(schema.fields.map((f) => f.name));
+    const check = rowCheck(schema);
     const lines = source.rows.map((row) => {
-      for (const name of Object.keys(row)) {
-        if (!known.has(name)) throw unknownColumn(name, known);
-      }
-      refuseNestedBytes(row);
+      check(row);
       return JSON.stringify(row, asText);
     });
     await writeFile(file, lines.join("\n"));
@@ -52,15 +49,6 @@ export async function withSource<T>(
 /** Begins the text of bytes. */
 const BYTES = "0x";
 
-function unknownColumn(name: string, known: ReadonlySet<string>): TerminalError {
-  return new TerminalError(`column "${name}" is not one of the table's`, {
-    code: "DELTA_UNKNOWN_COLUMNS",
-    value: name,
-    allowed: [...known].join(", "),
-    next: "Leave it out, or give the rows as SQL with `evolveSchema: true`.",
-  });
-}
-
 /** Values that JSON has no form for, as text that DuckDB casts back. */
 function asText(this: unknown, key: string, value: unknown): unknown {
   // A Buffer has become something else by now: what it was stands in the object.
@@ -69,22 +57,6 @@ function asText(this: unknown, key: string, value: unknown): unknown {
   if (own instanceof Uint8Array) return `${BYTES}${Buffer.from(own).toString("hex")}`;
   if (typeof own === "number" && !Number.isFinite(own)) return String(own);
   return value;
-}
-
-/** Bytes inside of lists, structs and maps would be read as text. */
-function refuseNestedBytes(row: Readonly<Record<string, unknown>>): void {
-  const holds = (value: unknown): boolean => {
-    if (value instanceof Uint8Array) return true;
-    return typeof value === "object" && value !== null && Object.values(value).some(holds);
-  };
-  for (const [name, value] of Object.entries(row)) {
-    if (value instanceof Uint8Array || !holds(value)) continue;
-    throw new TerminalError(`column ${name} has bytes inside of a list, struct or map`, {
-      code: "DELTA_BAD_ROWS",
-      value: name,
-      next: "Give such rows as SQL.",
-    });
-  }
 }
 
 function jsonSql(file: string, schema: StructType, lines: readonly string[]): string {

@@ -15,7 +15,7 @@ import { readHistory } from "./log/history.ts";
 import { readLastCheckpoint } from "./log/last-checkpoint.ts";
 import { versionAt } from "./log/time-travel.ts";
 import { newMetadata, removeOf, withSchema } from "./metadata.ts";
-import { featuresFor } from "./properties.ts";
+import { checkFeedNames, featuresFor } from "./properties.ts";
 import { checkWritable, featuresOf, protocolWith } from "./protocol.ts";
 import { parseSchema, type StructType, sameColumns, typedSql } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -250,7 +250,9 @@ function checkProposal({ actions, operation }: Proposal, base: Snapshot, where: 
 function withProtocol({ actions, base }: Proposal, where: string): readonly Action[] {
   const [change] = actions.flatMap((a) => ("metaData" in a ? [a.metaData] : []));
   if (change === undefined || actions.some((a) => "protocol" in a)) return actions;
-  const features = featuresFor(change.configuration, parseSchema(change.schemaString, where));
+  const schema = parseSchema(change.schemaString, where);
+  checkFeedNames(change.configuration, schema);
+  const features = featuresFor(change.configuration, schema);
   const protocol = protocolWith(features, base?.protocol);
   return protocol === base?.protocol ? actions : [{ protocol }, ...actions];
 }

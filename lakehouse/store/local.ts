@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { link, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { codeOf, messageOf, TerminalError } from "../errors.ts";
 import { checkPath, type ObjectStore, type StoredObject } from "./store.ts";
 
@@ -144,12 +145,18 @@ export class LocalStore implements ObjectStore {
     return temporary;
   }
 
-  /** Whether a link leads to a folder that does not hold the link itself. */
-  private async isFolder(path: string): Promise<boolean> {
+  /** What a link leads to; a folder that holds the link itself is none of the store's. */
+  private async linked(path: string): Promise<"folder" | "circle" | "file"> {
     const link = join(this.root, path);
     const target = await absentAsUndefined(realpath(link));
-    if (target === undefined || (await realpath(dirname(link))).startsWith(target)) return false;
-    return (await stat(target)).isDirectory();
+    if (target === undefined || !(await stat(target)).isDirectory()) return "file";
+    const holder = await realpath(dirname(link));
+    return `${holder}${sep}`.startsWith(`${target}${sep}`) ? "circle" : "folder";
+  }
+
+  private async kindOf(entry: Dirent, path: string): Promise<"folder" | "circle" | "file"> {
+    if (entry.isSymbolicLink()) return this.linked(path);
+    return entry.isDirectory() ? "folder" : "file";
   }
 
   private async walk(
@@ -160,7 +167,9 @@ export class LocalStore implements ObjectStore {
     const entries = await absentAsUndefined(readdir(join(this.root, folder), { withFileTypes: true }));
     for (const entry of entries ?? []) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() || (entry.isSymbolicLink() && (await this.isFolder(path)))) {
+      const kind = await this.kindOf(entry, path);
+      if (kind === "circle") continue;
+      if (kind === "folder") {
         if (entry.name !== STAGING) await this.walk(path, wanted, found);
       } else if (!entry.name.startsWith(TEMPORARY) && wanted(path)) {
         // A file may vanish between readdir and stat: then it was not there.

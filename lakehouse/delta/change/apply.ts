@@ -65,8 +65,7 @@ async function stageRows(
 ): Promise<Staged> {
   // Both parts as values of the table's types: a union would take the wider one for both, and lose digits.
   const { fields } = after.schema;
-  const keptFields = fields.filter((f) => base.schema.fields.some((g) => g.name === f.name));
-  const parts = kept === undefined ? [] : [typedSql(kept, keptFields)];
+  const parts = kept === undefined ? [] : [typedSql(kept, fields, base.schema.fields)];
   if (written !== undefined) {
     const rules = rulesOf(after.metadata, after.schema);
     await checkRules(table.duckdb, rules, after.schema);

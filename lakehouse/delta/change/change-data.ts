@@ -29,7 +29,7 @@ export async function stageChanges(
   { files, touched, written, added = [], after }: RowChanges,
 ): Promise<Action[]> {
   const scan = await scanSql(table.store, { ...scannable(base), files }, { fileIndex: FILE, rowIndex: ROW });
-  const before = identifiers(base.schema.fields.map((f) => f.name));
+  const before = typedColumns(after.schema.fields, base.schema.fields);
   const columns = identifiers(after.schema.fields.map((f) => f.name));
   const parts = [
     `SELECT ${before}, CASE ${KIND} WHEN 'delete' THEN 'delete' ELSE 'update_preimage' END AS ${CHANGE_TYPE}

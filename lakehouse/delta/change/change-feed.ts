@@ -100,7 +100,7 @@ async function located(
     { ...target, files: sources.map(({ file }) => file) },
     { fileIndex: FILE },
   );
-  return `SELECT ${columns}, ${type} AS ${CHANGE_TYPE}, _version AS ${COMMIT_VERSION}, _at AS ${COMMIT_TIMESTAMP} FROM (${scan}) JOIN (${commitsSql(sources)}) ON _index = ${FILE}`;
+  return `SELECT ${columns}, ${type} AS ${CHANGE_TYPE}, ${COMMIT_VERSION}, ${COMMIT_TIMESTAMP} FROM (${scan}) JOIN (${commitsSql(sources)}) USING (${FILE})`;
 }
 
 /** Rows that one state of files has and the other has not. */
@@ -119,18 +119,18 @@ async function difference(
       { fileIndex: FILE, rowIndex: ROW },
     );
   const commits = commitsSql(vectors.map(({ after }) => after));
-  return `SELECT ${columns}, '${kind}' AS ${CHANGE_TYPE}, _version AS ${COMMIT_VERSION}, _at AS ${COMMIT_TIMESTAMP}
-    FROM (SELECT * FROM (${await scanOf(has)}) ANTI JOIN (SELECT ${FILE}, ${ROW} FROM (${await scanOf(lacks)})) USING (${FILE}, ${ROW})) JOIN (${commits}) ON _index = ${FILE}`;
+  return `SELECT ${columns}, '${kind}' AS ${CHANGE_TYPE}, ${COMMIT_VERSION}, ${COMMIT_TIMESTAMP}
+    FROM (SELECT * FROM (${await scanOf(has)}) ANTI JOIN (SELECT ${FILE}, ${ROW} FROM (${await scanOf(lacks)})) USING (${FILE}, ${ROW})) JOIN (${commits}) USING (${FILE})`;
 }
 
 /** One row for each file: its index, the version and the time of the commit. */
 function commitsSql(sources: readonly Located[]): string {
   if (sources.length === 0)
-    return "SELECT 0 AS _index, 0::BIGINT AS _version, NULL::TIMESTAMPTZ AS _at WHERE false";
+    return `SELECT 0 AS ${FILE}, 0::BIGINT AS ${COMMIT_VERSION}, NULL::TIMESTAMPTZ AS ${COMMIT_TIMESTAMP} WHERE false`;
   const rows = sources.map(
     ({ version, timestamp }, i) => `(${i}, ${version}::BIGINT, make_timestamptz(${timestamp}000::BIGINT))`,
   );
-  return `SELECT * FROM (VALUES ${rows.join(", ")}) AS _commits(_index, _version, _at)`;
+  return `SELECT * FROM (VALUES ${rows.join(", ")}) AS _commits(${FILE}, ${COMMIT_VERSION}, ${COMMIT_TIMESTAMP})`;
 }
 
 function noLonger(root: string, version: number): TerminalError {

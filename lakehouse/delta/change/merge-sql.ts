@@ -135,8 +135,8 @@ export function ambiguousSql({ spec, names }: MergeShape): string | undefined {
   if (clauses.length === 0 || onlyDeletes) return undefined;
   return `WITH _twice AS (SELECT min(${SOURCE_ROW}) AS place, count(*) AS found FROM ${names.matched} WHERE ${CLAUSE} >= 0
       GROUP BY ${FILE}, ${ROW} HAVING count(*) > 1 LIMIT 1)
-    SELECT found, (SELECT to_json(_row)::VARCHAR FROM (SELECT * EXCLUDE (${SOURCE_ROW}) FROM ${names.source}
-      WHERE ${SOURCE_ROW} = (SELECT place FROM _twice)) AS _row) AS row FROM _twice`;
+    SELECT found, (SELECT to_json(_ingot_row)::VARCHAR FROM (SELECT * EXCLUDE (${SOURCE_ROW}) FROM ${names.source}
+      WHERE ${SOURCE_ROW} = (SELECT place FROM _twice)) AS _ingot_row) AS row FROM _twice`;
 }
 
 function kindSql(clauses: readonly RowClause[]): string {
