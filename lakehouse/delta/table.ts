@@ -249,9 +249,10 @@ function checkProposal({ actions, operation }: Proposal, base: Snapshot, where: 
 /** The proposal's actions, with the protocol that its columns and properties ask for. */
 function withProtocol({ actions, base }: Proposal, where: string): readonly Action[] {
   const [change] = actions.flatMap((a) => ("metaData" in a ? [a.metaData] : []));
-  if (change === undefined || actions.some((a) => "protocol" in a)) return actions;
+  if (change === undefined) return actions;
   const schema = parseSchema(change.schemaString, where);
   checkFeedNames(change.configuration, schema);
+  if (actions.some((a) => "protocol" in a)) return actions;
   const features = featuresFor(change.configuration, schema);
   const protocol = protocolWith(features, base?.protocol);
   return protocol === base?.protocol ? actions : [{ protocol }, ...actions];

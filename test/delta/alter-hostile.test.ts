@@ -244,7 +244,10 @@ describe("constraints", () => {
 });
 
 test("a table with a column of the change feed's own cannot have one", async () => {
-  const table = await tableOf({ id: "integer", _change_type: "string" }, "SELECT 1 AS id, 'x' AS _change_type");
+  const table = await tableOf(
+    { id: "integer", _change_type: "string" },
+    "SELECT 1 AS id, 'x' AS _change_type",
+  );
   const on = alterTable(table, { setProperties: { "delta.enableChangeDataFeed": "true" } });
   await expect(on).rejects.toMatchObject({ code: "DELTA_BAD_SCHEMA", value: "_change_type" });
 });
