@@ -6,15 +6,19 @@ import { bootstrapCommand } from "./commands/bootstrap.ts";
 import { buildCommand } from "./commands/build.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { initCommand } from "./commands/init.ts";
 import { loadCommand } from "./commands/load.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { runCommand } from "./commands/run.ts";
+import { schemaCommand } from "./commands/schema.ts";
 import { simulateCommand } from "./commands/simulate.ts";
+import { slotCommand } from "./commands/slot.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { tableCommand } from "./commands/table.ts";
+import { verifyCommand } from "./commands/verify.ts";
 import { printError } from "./terminal/print-error.ts";
 
 /** The program with all of its commands; what it would write to stderr itself goes to `complain`. */
@@ -28,10 +32,11 @@ function program(complain: (text: string) => void): Command {
     .showSuggestionAfterError()
     .addHelpText(
       "after",
-      "\nStart with `ingot demo`, or `ingot doctor` with your own database in DATABASE_URL.",
+      "\nStart with `ingot demo`, or `ingot init --from postgres://…` with your own database.",
     );
   for (const make of [
     demoCommand,
+    initCommand,
     doctorCommand,
     bootstrapCommand,
     loadCommand,
@@ -42,6 +47,9 @@ function program(complain: (text: string) => void): Command {
     metricsCommand,
     simulateCommand,
     statusCommand,
+    schemaCommand,
+    slotCommand,
+    verifyCommand,
     sqlCommand,
     tableCommand,
   ]) {

@@ -1,6 +1,7 @@
 /** The steps of a pipeline, as commands run them: each records itself in the journal. */
 import { randomUUID } from "node:crypto";
-import { type IngestReport, load, sync } from "../layers/bronze/ingest.ts";
+import { type IngestReport, type LoadOptions, load } from "../layers/bronze/ingest.ts";
+import { keepUp } from "../layers/bronze/keep-up.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
 import { type JournalEntry, recordRun } from "../layers/journal.ts";
 import { type BuildReport, build } from "../layers/models/build.ts";
@@ -17,22 +18,21 @@ export interface StepReport {
   readonly tables: readonly (IngestReport | BuildReport | PublishReport)[];
 }
 
-export const loadStep = (runtime: Runtime, pipeline: PipelineDefinition) => ingest(runtime, pipeline, "load");
+export const loadStep = (runtime: Runtime, pipeline: PipelineDefinition, options: LoadOptions = {}) =>
+  ingest(runtime, pipeline, "load", options);
 export const syncStep = (runtime: Runtime, pipeline: PipelineDefinition) => ingest(runtime, pipeline, "sync");
 
 async function ingest(
   runtime: Runtime,
   pipeline: PipelineDefinition,
   step: "load" | "sync",
+  options: LoadOptions = {},
 ): Promise<StepReport> {
   const { lake, config, onProgress } = runtime;
   const connectionString = await runtime.database();
   return recorded(runtime, pipeline, step, async () => {
-    const run = step === "load" ? load : sync;
-    const tables = await run(
-      { lake, connectionString, concurrency: config.concurrency, onProgress },
-      pipeline,
-    );
+    const context = { lake, connectionString, concurrency: config.concurrency, onProgress };
+    const tables = await (step === "load" ? load(context, pipeline, options) : keepUp(context, pipeline));
     const entries = tables.map((t) => entry(t.table, t.status, t.rows, t.rows, t.bytes, t.version));
     return { tables, entries };
   });

@@ -1,7 +1,7 @@
 /** Tasks as lines of text. */
 import { maskSecrets } from "../../lakehouse/secrets.ts";
 import { compactCount, formatBytes, formatDuration, formatRate, groupDigits } from "./numbers.ts";
-import { elapsed, rateOf, shareOf, type Task } from "./progress-tasks.ts";
+import { elapsed, rateOf, shareOf, type Task, timeLeft } from "./progress-tasks.ts";
 import type { Style } from "./style.ts";
 import { fitText, padEnd, padStart, printable, widthOf } from "./text.ts";
 
@@ -20,7 +20,7 @@ const COLUMNS = [
   {
     rank: 1,
     right: true,
-    text: (task: Task, now: number) => (quick(task) ? "" : formatDuration(elapsed(task, now))),
+    text: timeText,
   },
 ] as const;
 
@@ -71,7 +71,7 @@ export function plainLine(task: Task, now: number): string {
       : `${groupDigits(task.rows)} rows${share === undefined ? "" : ` (${percent(share)})`}`,
     rateText(task, now),
     task.bytes === undefined ? "" : formatBytes(task.bytes),
-    quick(task) ? "" : formatDuration(elapsed(task, now)),
+    timeText(task, now),
     task.note === undefined ? "" : safe(task.note),
   ].filter((fact) => fact !== "");
   return `${task.state} ${printable(task.name)}${facts.length === 0 ? "" : `: ${facts.join(", ")}`}`;
@@ -104,6 +104,13 @@ function rowsText(task: Task): string {
 function rateText(task: Task, now: number): string {
   const rate = rateOf(task, now);
   return rate === undefined ? "" : formatRate(rate);
+}
+
+/** How long it has taken and, where that can be told, how long it will still take. */
+function timeText(task: Task, now: number): string {
+  if (quick(task)) return "";
+  const left = timeLeft(task, now);
+  return `${formatDuration(elapsed(task, now))}${left === undefined ? "" : `, ${formatDuration(left)} left`}`;
 }
 
 const percent = (share: number): string => `${Math.floor(share * 100)}%`;

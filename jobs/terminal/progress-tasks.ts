@@ -49,3 +49,15 @@ export function shareOf(task: Task): number | undefined {
   if (task.endedAt !== undefined || task.totalRows === undefined || task.totalRows <= 0) return undefined;
   return Math.min(0.99, (task.rows ?? 0) / task.totalRows);
 }
+
+/** Too little of a task says nothing of the rest. */
+const TELLING_SHARE = 0.02;
+const TELLING_MS = 2_000;
+
+/** Milliseconds that are left if it goes on as so far; undefined where that cannot be told yet. */
+export function timeLeft(task: Task, now: number): number | undefined {
+  const share = shareOf(task);
+  const time = elapsed(task, now);
+  if (share === undefined || share < TELLING_SHARE || time < TELLING_MS) return undefined;
+  return (time / share) * (1 - share);
+}

@@ -1,38 +1,128 @@
 /** The CSV that COPY writes, as DuckDB reads it. */
-import { literal } from "../../lakehouse/duckdb/quote.ts";
+import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
+import { META } from "../definition/bronze-columns.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
-import { type CopyShape, csvColumns } from "./schema.ts";
+import { NO_PLACE } from "./postgres/types/place.ts";
+import type { ColumnMapping } from "./postgres/types.ts";
 
-/** The longest row, in bytes. DuckDB keeps a few buffers of this size for each table that is being read. */
+/** The longest row of an ordinary read, in bytes. DuckDB keeps a few buffers of this size for each file it reads. */
 const LONGEST_ROW = 8 * 1024 * 1024;
+/** Postgres makes no row of COPY longer than this. */
+const LONGEST_OF_ALL = 1024 * 1024 * 1024;
+/** A row takes its own buffer, and its value twice on the way into a file. */
+const MEMORY_OF_ROW = 3;
+
+/**
+ * `fast`: DuckDB's reader makes the values, and the read fails where one has no place. `careful`: every field is read
+ * as text, values without place become NULL and are set aside; for the few tables that hold such values.
+ */
+export type ReadMode = "fast" | "careful";
+
+/** A field of a CSV and its DuckDB type. */
+export interface CsvField {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface CsvOptions {
+  /** Lets DuckDB parse several parts of the file at once, guessing where in a part a row begins. */
+  readonly parallel?: boolean;
+  readonly longestRow?: LongestRow;
+}
+
+/** Bytes of the longest row; `memory`: as long as DuckDB's memory lets it be, at most what Postgres can send. */
+export type LongestRow = number | "memory";
 
 /** The rows of a CSV that COPY wrote. NULL is an empty field, an empty text a quoted one. */
-export function csvSql(shape: CopyShape, fifo: string, parallel = false): string {
-  return `read_csv(${literal(fifo)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = ${parallel}, max_line_size = ${LONGEST_ROW}, buffer_size = ${LONGEST_ROW}, columns = ${csvColumns(shape)})`;
+export function csvSql(fields: readonly CsvField[], file: string, options: CsvOptions = {}): string {
+  const { parallel = false, longestRow = LONGEST_ROW } = options;
+  const columns = fields.map(({ name, type }) => `${literal(name)}: ${literal(type)}`).join(", ");
+  const longest =
+    longestRow === "memory"
+      ? `greatest(${LONGEST_ROW}, least(${LONGEST_OF_ALL}, parse_formatted_bytes(current_setting('memory_limit')) // ${MEMORY_OF_ROW}))::BIGINT`
+      : longestRow;
+  return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = ${parallel}, max_line_size = ${longest}, buffer_size = ${longest}, columns = {${columns}})`;
+}
+
+/** Select list over the fields of the columns: their values under their names, and what is rescued of them. */
+export function valuesSql(columns: readonly ColumnMapping[], mode: ReadMode): string {
+  const values = columns.map((column) => `${column[mode]} AS ${identifier(column.name)}`);
+  return [...values, `${mode === "fast" ? "NULL::VARCHAR" : rescuedSql(columns)} AS ${META.rescued}`].join(
+    ", ",
+  );
+}
+
+/** JSON of the texts of all values that have no place; NULL where all have one. */
+function rescuedSql(columns: readonly ColumnMapping[]): string {
+  const members = columns
+    .filter(({ name, careful }) => careful !== identifier(name))
+    .map(({ name, careful }) => {
+      const [text, key] = [identifier(name), literal(`${JSON.stringify(name)}:`)];
+      return `CASE WHEN ${text} IS NOT NULL AND (${careful}) IS NULL THEN ${key} || to_json(${text})::VARCHAR END`;
+    });
+  return members.length === 0
+    ? "NULL::VARCHAR"
+    : `'{' || nullif(concat_ws(',', ${members.join(", ")}), '') || '}'`;
+}
+
+/**
+ * Whether a read failed for what it read: a value without place in its column, a row that is too long, or text that
+ * led a parallel read astray. The same rows can then be read in `careful` mode, in one part.
+ */
+export function isMisread(error: unknown): boolean {
+  if (!(error instanceof TerminalError)) return false;
+  if (error.code === "COPY_VALUE") return true;
+  if (error.code !== "DUCKDB_SQL") return false;
+  return (
+    /^Conversion Error|CSV Error|when converting column/.test(error.message) ||
+    error.message.includes(NO_PLACE)
+  );
 }
 
 /**
  * Runs a read of such a CSV. DuckDB's complaint quotes the row, which may hold anything; what is passed on names
- * table, column and type only, as `COPY_VALUE`.
+ * table, column and type only, as `COPY_VALUE`, or `COPY_ROW_TOO_LONG` where memory bounds the longest row.
  */
-export async function readingCsv<T>(table: TableDescription, work: () => Promise<T>): Promise<T> {
+export async function readingCsv<T>(
+  table: TableDescription,
+  work: () => Promise<T>,
+  { longestRow }: CsvOptions = {},
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof TerminalError) || error.code !== "DUCKDB_SQL" || !/CSV/.test(error.message))
-      throw error;
-    const column = /when converting column "((?:[^"]|"")+)"/.exec(error.message)?.[1];
-    const type = table.columns.find((c) => c.name === column)?.deltaType;
-    const tooLong = /maximum line size/i.test(error.message);
-    throw new TerminalError(`${table.schema}.${table.name} holds a row that cannot be read`, {
-      code: "COPY_VALUE",
-      value:
-        column === undefined ? "the row as a whole" : `a value of column ${column}, read as ${String(type)}`,
-      allowed: tooLong
-        ? `rows of at most ${LONGEST_ROW} bytes`
-        : "values that the column's type has in Delta (no NaN, no years before Christ)",
-      next: "Nothing was committed. Correct the row at the source, or leave the table out for now.",
-    });
+    if (!(error instanceof TerminalError)) throw error;
+    const tooLong = /maximum line size/i.test(error.message) || error.code === "DUCKDB_OUT_OF_MEMORY";
+    if (tooLong && longestRow === "memory") throw rowTooLong(table);
+    throw isMisread(error) ? misread(table, error.message) : error;
   }
+}
+
+function misread(table: TableDescription, message: string): TerminalError {
+  const name = columnOf(message);
+  const column = table.columns.find((c) => c.name === name);
+  return new TerminalError(`${table.schema}.${table.name} holds a row that cannot be read`, {
+    code: "COPY_VALUE",
+    value:
+      column === undefined ? "the row as a whole" : `a value of column ${column.name}, ${column.sourceType}`,
+    allowed: "what Postgres prints for the column's type, in UTF-8",
+    next: "Nothing was committed. Correct the row at the source, or leave the table out for now.",
+  });
+}
+
+function rowTooLong(table: TableDescription): TerminalError {
+  return new TerminalError(`${table.schema}.${table.name} holds a row that is too long for the memory`, {
+    code: "COPY_ROW_TOO_LONG",
+    value: `${table.schema}.${table.name}`,
+    allowed: `rows of a third of the memory that DuckDB may use, at most ${LONGEST_OF_ALL} bytes`,
+    next: `Set INGOT_MEMORY_MB to ${MEMORY_OF_ROW + 1} times the longest row's megabytes; bytes count double, as hexadecimal digits.`,
+  });
+}
+
+/** The column that an error of DuckDB, or one of ours in it, speaks of. */
+function columnOf(message: string): string | undefined {
+  const ours = message.indexOf(NO_PLACE);
+  if (ours >= 0) return message.slice(ours + NO_PLACE.length).split("\n")[0];
+  return /when converting column "((?:[^"]|"")+)"/.exec(message)?.[1];
 }

@@ -12,13 +12,15 @@ import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
 import { META } from "../definition/bronze-columns.ts";
-import { csvSql, readingCsv } from "./csv.ts";
-import { changesSql, checkCount } from "./full-load.ts";
+import { currentStateSql } from "../definition/bronze-state.ts";
+import { csvSql, type ReadMode, readingCsv } from "./csv.ts";
+import { checkCount } from "./full-load.ts";
 import type { Position } from "./position.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
-import { copyThroughFifo } from "./postgres/copy.ts";
+import { type CopyOptions, copyThroughFifo } from "./postgres/copy.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
-import { bronzeSchema, sourceColumns, sourceName } from "./schema.ts";
+import { changesSql } from "./rows.ts";
+import { bronzeSchema, copyFields, sourceColumns, sourceName } from "./schema.ts";
 
 export interface IncrementRequest {
   readonly table: TableDescription;
@@ -29,6 +31,14 @@ export interface IncrementRequest {
   readonly compareDeletes: boolean;
   /** SQL of the bronze table at the version that holds `from`. */
   readonly bronze: string;
+  readonly mode: ReadMode;
+}
+
+/** What an increment holds, staged. */
+export interface Increment {
+  readonly staged: Staged;
+  readonly bytesRead: number;
+  readonly deleted: number;
 }
 
 /** Stages the new rows and, where asked, the deletions. */
@@ -37,23 +47,23 @@ export async function stageIncrement(
   session: Session,
   target: DeltaTable,
   request: IncrementRequest,
-  onArrival: (bytes: number, rows: number) => void,
-): Promise<{ staged: Staged; bytesRead: number; deleted: number }> {
+  options: CopyOptions,
+): Promise<Increment> {
   const { table, from } = request;
   // Partitions attached since the position hold rows that were written before it: they are read whole.
   const joined = table.relations.filter((id) => !from.relations.includes(id));
   const inJoined = `tableoid IN (${joined.map((id) => `${literal(id)}::oid`).join(", ")})`;
   const candidates =
     joined.length > 0 ? `${candidateSql(request)} AND NOT ${inJoined}` : candidateSql(request);
-  let bytesRead = await readRows(client, session, request, "candidates", candidates, onArrival);
+  let bytesRead = await readRows(client, session, request, "candidates", candidates, options);
   const parts = [newRowsSql(request)];
   if (joined.length > 0) {
-    bytesRead += await readRows(client, session, request, "joined", inJoined, onArrival);
+    bytesRead += await readRows(client, session, request, "joined", inJoined, options);
     parts.push("SELECT * FROM joined");
   }
   let deleted = 0;
   if (request.compareDeletes) {
-    bytesRead += await readKeys(client, session, table);
+    bytesRead += await readKeys(client, session, request, options);
     await session.run(`CREATE TABLE deletions AS ${deletionsSql(request)}`);
     deleted = await count(session, "deletions");
     parts.push("SELECT * FROM deletions");
@@ -66,20 +76,22 @@ export async function stageIncrement(
 async function readRows(
   client: pg.Client,
   session: Session,
-  { table, to }: IncrementRequest,
+  { table, to, mode }: IncrementRequest,
   name: string,
   where: string,
-  onArrival: (bytes: number, rows: number) => void,
+  options: CopyOptions,
 ): Promise<number> {
-  const shape = { table, withTransaction: true };
+  const shape = { table, withTransaction: table.hasTransactionIds };
   const copied = await copyThroughFifo(
     client,
     `SELECT ${sourceColumns(shape)} FROM ${sourceName(table)} WHERE ${where}`,
     (fifo) =>
       readingCsv(table, () =>
-        session.run(`CREATE TABLE ${name} AS ${changesSql(shape, csvSql(shape, fifo), to, "u")}`),
+        session.run(
+          `CREATE TABLE ${name} AS ${changesSql(shape, csvSql(copyFields(shape, mode), fifo), to, "u", mode)}`,
+        ),
       ),
-    onArrival,
+    options,
   );
   checkCount(table, copied.rows, await count(session, name));
   return copied.bytes;
@@ -90,10 +102,33 @@ async function readRows(
  * it, so the transactions that bronze has rows of tell. Where all transactions before the snapshot's end had
  * finished, no candidate can have been visible.
  */
-function newRowsSql({ from, bronze }: IncrementRequest): string {
-  if (from.xmin === from.xmax) return "SELECT * FROM candidates";
+function newRowsSql(request: IncrementRequest): string {
+  const { table, from, bronze } = request;
+  if (!table.hasTransactionIds) return changedRowsSql(request);
+  // Where a load was interrupted and went on, bronze has rows of transactions of which it did not take everything.
+  // All candidates are taken again then; a change that is there twice is the same state twice.
+  if (from.xmin === from.xmax || from.mixed) return "SELECT * FROM candidates";
   const { transaction } = META;
   return `SELECT * FROM candidates ANTI JOIN (SELECT ${transaction} FROM (${bronze}) WHERE ${transaction} >= ${from.xmin}) USING (${transaction})`;
+}
+
+/**
+ * Rows that bronze does not have as they are now: of what shows no transaction ids, as a view, everything is read and
+ * compared. Rows without key are compared by how often they are there.
+ */
+function changedRowsSql({ table, bronze }: IncrementRequest): string {
+  const names = table.columns.map((column) => column.name);
+  const compared = [...names, META.rescued];
+  if (table.key.length > 0) {
+    const same = compared.map((name) => `c.${identifier(name)} IS NOT DISTINCT FROM b.${identifier(name)}`);
+    return `SELECT c.* FROM candidates c ANTI JOIN (${currentStateSql(bronze, table.key, names)}) b ON ${same.join(" AND ")}`;
+  }
+  const nth = `row_number() OVER (PARTITION BY ${identifiers(compared)}) AS nth`;
+  const same = [...compared, "nth"].map(
+    (name) => `c.${identifier(name)} IS NOT DISTINCT FROM b.${identifier(name)}`,
+  );
+  return `SELECT c.* EXCLUDE (nth) FROM (SELECT *, ${nth} FROM candidates) c
+    ANTI JOIN (SELECT *, ${nth} FROM (${currentStateSql(bronze, [], names)})) b ON ${same.join(" AND ")}`;
 }
 
 /**
@@ -101,6 +136,7 @@ function newRowsSql({ from, bronze }: IncrementRequest): string {
  * were written more than 2^31 transactions ago, which still show the id of their writer.
  */
 function candidateSql({ table, from, longestTransaction }: IncrementRequest): string {
+  if (!table.hasTransactionIds) return "true";
   const written = `age(xmin) BETWEEN 0 AND age('${from.xmin % 2n ** 32n}'::xid)`;
   if (table.cursor === undefined) return written;
   // The cursor's index keeps the source from reading the whole table; the transaction id still decides.
@@ -110,17 +146,25 @@ function candidateSql({ table, from, longestTransaction }: IncrementRequest): st
   return `${table.cursorMayBeNull ? `(${cursor} IS NULL OR ${since})` : since} AND ${written}`;
 }
 
-async function readKeys(client: pg.Client, session: Session, table: TableDescription): Promise<number> {
+async function readKeys(
+  client: pg.Client,
+  session: Session,
+  { table, mode }: IncrementRequest,
+  { rate }: CopyOptions,
+): Promise<number> {
   const keyed = { ...table, columns: table.columns.filter((column) => table.key.includes(column.name)) };
   const keys = { table: keyed, withTransaction: false };
-  const reads = keyed.columns.map((column) => `${column.read} AS ${identifier(column.name)}`).join(", ");
+  const reads = keyed.columns.map((column) => `${column[mode]} AS ${identifier(column.name)}`).join(", ");
   const copied = await copyThroughFifo(
     client,
     `SELECT ${sourceColumns(keys)} FROM ${sourceName(table)}`,
     (fifo) =>
       readingCsv(keyed, () =>
-        session.run(`CREATE TABLE source_keys AS SELECT ${reads} FROM ${csvSql(keys, fifo)}`),
+        session.run(
+          `CREATE TABLE source_keys AS SELECT ${reads} FROM ${csvSql(copyFields(keys, mode), fifo)}`,
+        ),
       ),
+    { rate },
   );
   checkCount(table, copied.rows, await count(session, "source_keys"));
   return copied.bytes;
@@ -129,7 +173,7 @@ async function readKeys(client: pg.Client, session: Session, table: TableDescrip
 /** Keys whose newest change in bronze is no deletion and which the source no longer has. */
 function deletionsSql({ table, to, bronze }: IncrementRequest): string {
   const key = identifiers(table.key);
-  return `SELECT ${key}, 'd' AS ${META.operation}, ${to.lsn} AS ${META.lsn}, NULL::BIGINT AS ${META.transaction}, TIMESTAMPTZ ${literal(to.at)} AS ${META.ingestedAt}
+  return `SELECT ${key}, 'd' AS ${META.operation}, ${to.lsn} AS ${META.lsn}, 0 AS ${META.sequence}, TIMESTAMPTZ ${literal(to.at)} AS ${META.ingestedAt}
     FROM (SELECT ${key} FROM (${bronze}) GROUP BY ${key} HAVING arg_max(${META.operation}, ${META.lsn}) <> 'd')
     ANTI JOIN source_keys USING (${key})`;
 }

@@ -4,11 +4,12 @@ import type { DomainMetadata, SetTransaction } from "../../lakehouse/delta/actio
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
+import { type LoadState, loadStateSchema } from "./load/load-state.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
 
 /** Name under which the LSN is recorded as an integer; two runs that record it conflict. */
-const SOURCE_APP = "ingot.source";
+export const SOURCE_APP = "ingot.source";
 
 const positionSchema = z.object({
   kind: z.literal("postgres"),
@@ -21,13 +22,26 @@ const positionSchema = z.object({
   oldest: z.string(),
   key: z.array(z.string()),
   relations: z.array(z.string()),
+  changes: z.enum(["query", "wal"]).default("query"),
+  mixed: z.boolean().default(false),
+  load: loadStateSchema.optional(),
 });
 
 /** The moment up to which a bronze table holds everything, and what the source table was then. */
-export interface Position extends SourceMoment {
+export interface Position extends SourceMoment, PositionState {
   readonly key: readonly string[];
   /** Ids of the table and of its partitions: rows of others were not looked at. */
   readonly relations: readonly string[];
+}
+
+/** How a position is to be understood. */
+export interface PositionState {
+  /** How changes since then are found. */
+  readonly changes: "query" | "wal";
+  /** Some rows are those of a later moment: a load was interrupted and went on. */
+  readonly mixed: boolean;
+  /** Which rows there are so far; undefined when all of them are. */
+  readonly load?: LoadState | undefined;
 }
 
 /** The position of a bronze table; undefined where nothing was loaded. */
@@ -41,14 +55,23 @@ export function positionActions(
   moment: SourceMoment,
   table: TableDescription,
   now: number,
+  state: PositionState = { changes: "query", mixed: false },
 ): { domains: DomainMetadata[]; transactions: SetTransaction[] } {
+  const { source, snapshot, lsn, at, oldest } = moment;
   const configuration = JSON.stringify({
-    ...moment,
     kind: "postgres",
-    key: table.key,
-    relations: table.relations,
+    source,
+    snapshot,
     xmin: String(moment.xmin),
     xmax: String(moment.xmax),
+    lsn,
+    at,
+    oldest,
+    key: table.key,
+    relations: table.relations,
+    changes: state.changes,
+    ...(state.mixed ? { mixed: true } : {}),
+    ...(state.load === undefined ? {} : { load: state.load }),
   });
   return {
     domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],

@@ -1,8 +1,9 @@
 /** The columns of a bronze table: what the source has, and beside it what happened to the row and when. */
 
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
-import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
+import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { META } from "../definition/bronze-columns.ts";
+import type { CsvField, ReadMode } from "./csv.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 
 export function bronzeSchema(table: TableDescription): StructType {
@@ -10,20 +11,13 @@ export function bronzeSchema(table: TableDescription): StructType {
     type: "struct",
     fields: [
       ...table.columns.map((column) => field(column.name, column.deltaType)),
-      field(META.operation, "string", true, "r: historical load, u: inserted or updated, d: deleted"),
-      field(
-        META.lsn,
-        "long",
-        true,
-        "orders the changes of this table: WAL position, in bytes, of the snapshot that showed the row",
-      ),
-      field(
-        META.transaction,
-        "long",
-        true,
-        "64-bit id of the transaction that wrote the row; null where none was running",
-      ),
+      field(META.operation, "string", true, "r: read, i: inserted, u: updated, d: deleted, t: truncated"),
+      field(META.lsn, "long", true, "WAL position, in bytes, where the change or the read belongs"),
+      field(META.sequence, "long", true, "order of changes within a transaction; 0 for rows that were read"),
+      field(META.transaction, "long", true, "64-bit id of the transaction that wrote the row, where known"),
+      field(META.committedAt, "timestamp", true, "when the source committed the change"),
       field(META.ingestedAt, "timestamp", true, "when the row was taken"),
+      field(META.rescued, "string", true, "JSON of values that have no place in their column"),
     ],
   };
 }
@@ -34,18 +28,27 @@ export interface CopyShape {
   readonly withTransaction: boolean;
 }
 
-/** Columns of the CSV that COPY sends, in order: the table's, and xmin. */
-export function csvColumns({ table, withTransaction }: CopyShape): string {
-  const types: [string, string][] = table.columns.map((column) => [column.name, column.csvType]);
-  if (withTransaction) types.push([META.transaction, "BIGINT"]);
-  return `{${types.map(([name, type]) => `${literal(name)}: ${literal(type)}`).join(", ")}}`;
+/** A field without meaning, before those of the table. */
+const FIRST: CsvField = { name: "_ingot_first", type: "TINYINT" };
+
+/** Whether a row could begin with any text: one that begins with a byte order mark would lose it as a file's start. */
+const beginsWithText = (table: TableDescription) => table.columns[0]?.deltaType === "string";
+
+/** Fields of the CSV that COPY sends, in order: the table's, and xmin. */
+export function copyFields({ table, withTransaction }: CopyShape, mode: ReadMode = "fast"): CsvField[] {
+  const fields = table.columns.map(({ name, csvType }) => ({
+    name,
+    type: mode === "fast" ? csvType : "VARCHAR",
+  }));
+  if (withTransaction) fields.push({ name: META.transaction, type: "BIGINT" });
+  return beginsWithText(table) ? [FIRST, ...fields] : fields;
 }
 
 /** The select list that COPY runs at the source. */
 export function sourceColumns({ table, withTransaction }: CopyShape): string {
   const names = table.columns.map((column) => identifier(column.name));
   if (withTransaction) names.push("xmin");
-  return names.join(", ");
+  return (beginsWithText(table) ? ["1", ...names] : names).join(", ");
 }
 
 export const sourceName = (table: TableDescription) =>

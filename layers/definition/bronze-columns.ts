@@ -4,24 +4,47 @@ import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 
 /** Columns that every bronze table has beside the source's own. Models do not see them. */
 export const META = {
+  /** One of `ChangeOperation`. */
   operation: "_ingot_op",
+  /**
+   * Where in the source's history the row belongs, as an integer of bytes: for a captured change where its
+   * transaction's commit record begins, for a row that was read the consistent point of the snapshot that showed it.
+   */
   lsn: "_ingot_lsn",
+  /** Order of the changes of one transaction, from 1; 0 for rows that were read. (lsn, seq) orders a table's changes. */
+  sequence: "_ingot_seq",
+  /** 64-bit id of the transaction that wrote the row; null where it is not known. */
   transaction: "_ingot_xid",
+  /** When the source committed the change; null for rows that were read. */
+  committedAt: "_ingot_committed_at",
+  /** When Ingot took the row. */
   ingestedAt: "_ingot_at",
+  /** Values that have no place in their column, as Postgres printed them: JSON object by column name, or null. */
+  rescued: "_ingot_rescued",
 } as const;
 
 export const META_COLUMNS: readonly string[] = Object.values(META);
 
-/** `r` read by a historical load, `u` inserted or updated since, `d` deleted since (only the key is set). */
-export type ChangeOperation = "r" | "u" | "d";
+/**
+ * `r` read from the table, `i` inserted, `u` updated (or, of a table whose changes are found by query, inserted or
+ * updated), `d` deleted (only the key is set, or the whole row where it has no key), `t`: the table was truncated
+ * (no column is set).
+ */
+export type ChangeOperation = "r" | "i" | "u" | "d" | "t";
 
 /** Domain of the metadata in which a bronze table keeps the position of its source. */
 export const SOURCE_DOMAIN = "ingot.source";
 
-const keySchema = z.object({ key: z.array(z.string()) });
+const recordSchema = z.object({ key: z.array(z.string()), load: z.unknown().optional() });
 
 /** The columns by which the source of a bronze table names its rows; undefined where it is no bronze table. */
 export function sourceKey(snapshot: Snapshot): readonly string[] | undefined {
   const domain = snapshot.domains.get(SOURCE_DOMAIN);
-  return domain === undefined ? undefined : keySchema.parse(JSON.parse(domain.configuration)).key;
+  return domain === undefined ? undefined : recordSchema.parse(JSON.parse(domain.configuration)).key;
+}
+
+/** Whether the historical load of a bronze table has not come to its end. */
+export function isLoading(snapshot: Snapshot): boolean {
+  const domain = snapshot.domains.get(SOURCE_DOMAIN);
+  return domain !== undefined && recordSchema.parse(JSON.parse(domain.configuration)).load !== undefined;
 }

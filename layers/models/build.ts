@@ -5,6 +5,7 @@ import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
+import { isLoading } from "../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { runFull } from "./full.ts";
 import { runMerge } from "./merge.ts";
@@ -41,7 +42,7 @@ export async function build(context: BuildContext, pipeline: PipelineDefinition)
     tables.set(reference, tableOf(lake, pipeline, reference));
     if (!reference.startsWith("bronze.")) continue;
     const snapshot = await tableOf(lake, pipeline, reference).snapshot();
-    if (snapshot === undefined) throw notLoaded(reference);
+    if (snapshot === undefined || isLoading(snapshot)) throw notLoaded(reference);
     snapshots.set(reference, snapshot);
   }
   const limit = pLimit(context.concurrency);
@@ -124,7 +125,7 @@ function tableOf(lake: Lake, pipeline: PipelineDefinition, reference: string): D
 }
 
 function notLoaded(reference: string): TerminalError {
-  return new TerminalError(`${reference} was not loaded yet`, {
+  return new TerminalError(`${reference} was not loaded yet, or not to its end`, {
     code: "BUILD_NOT_LOADED",
     value: reference,
     next: "Run `ingot load` first, or `ingot run`, which does both.",

@@ -14,6 +14,7 @@ import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { META, META_COLUMNS, sourceKey } from "../definition/bronze-columns.ts";
+import { newestSql } from "../definition/bronze-state.ts";
 import { checkColumns, contractSchema, modelError } from "./contract.ts";
 import type { Model } from "./model.ts";
 import { commitModel, type ModelResult, type ModelRun } from "./run.ts";
@@ -26,8 +27,9 @@ export async function runMerge(run: ModelRun): Promise<ModelResult> {
   const { source, table, reference } = onlyInput(run);
   const consumed = run.consumed?.get(reference);
   const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
-  const rebuild = added === undefined || base === undefined;
-  await viewOfChange(run, source, table, added ?? [...source.files.values()], rebuild);
+  const rebuild = added === undefined || base === undefined || (await truncates(run, table, source, added));
+  const files = rebuild || added === undefined ? [...source.files.values()] : added;
+  await viewOfChange(run, source, table, files, rebuild);
   await checkColumns(session, model);
 
   const touched = rebuild ? [...(base?.files.values() ?? [])] : await touchedFiles(run, base);
@@ -38,6 +40,18 @@ export async function runMerge(run: ModelRun): Promise<ModelResult> {
   const operation = base === undefined ? "CREATE TABLE AS SELECT" : rebuild ? "WRITE" : "MERGE";
   const version = await commitModel(run, staged, touched, operation);
   return { rowsIn, rowsOut: staged.rows, bytes: staged.bytes, version };
+}
+
+/** Whether the source table was truncated in the change: then nothing of before remains. */
+async function truncates(
+  { session }: ModelRun,
+  table: DeltaTable,
+  source: Snapshot,
+  added: readonly AddFile[],
+): Promise<boolean> {
+  const rows = await scanSql(table.store, { ...scannable(source), files: added });
+  const found = await session.rows(`SELECT 1 FROM (${rows}) WHERE ${META.operation} = 't' LIMIT 1`);
+  return found.length > 0;
 }
 
 /** What the touched files held of other keys, and what the change makes of its own. */
@@ -87,11 +101,9 @@ async function viewOfChange(
   rebuild: boolean,
 ): Promise<void> {
   const rows = await scanSql(table.store, { ...scannable(source), files });
-  const key = identifiers(model.contract.key);
-  // An ingestion holds a key once and has a position of its own: rows of one need no search for the newest.
-  const newest = holdsOneValue(files, META.lsn)
-    ? rows
-    : `SELECT * FROM (${rows}) QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${META.lsn} DESC) = 1`;
+  // Rows that were read at one moment hold a key once: they need no search for the newest.
+  const ofOneMoment = holdsOneValue(files, META.lsn) && holdsOneValue(files, META.sequence);
+  const newest = ofOneMoment ? rows : newestSql(rows, model.contract.key);
   // A rebuild streams through a view; an increment is read several times and small.
   await session.run(`CREATE ${rebuild ? "VIEW" : "TABLE"} changes AS ${newest}`);
   const [, name = ""] = (model.references[0] ?? "").split(".");

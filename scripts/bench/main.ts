@@ -1,6 +1,8 @@
 /** `npm run bench -- NAME [--scale S] [--json]`: figures of this machine, each as a ratio measured in the same run. */
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
+import { catchupBench } from "./catchup.ts";
+import { cdcBench } from "./cdc.ts";
 import { commitBench } from "./commit.ts";
 import { loadBench } from "./load.ts";
 import { mergeBench } from "./merge.ts";
@@ -11,6 +13,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   commit: commitBench,
   merge: mergeBench,
   scan: scanBench,
+  cdc: cdcBench,
+  catchup: catchupBench,
 };
 
 async function main(): Promise<void> {

@@ -45,12 +45,12 @@ it("loads every type as it is, and tells empty text from null", async () => {
     at: "2026-02-28T10:00:00.123456Z",
     local: "2026-02-28T12:00:00.500000Z",
     doc: '{"a": 1}',
-    tags: '{x,"y z"}',
+    tags: ["x", "y z"],
     span: "1 day 02:00:00",
     _ingot_op: "r",
   });
   expect(rows[0]?.data).toEqual(Buffer.from([0, 255]));
-  expect(rows[1]).toMatchObject({ Größe: "", r: Number.NaN, d: Number.POSITIVE_INFINITY, tags: "{}" });
+  expect(rows[1]).toMatchObject({ Größe: "", r: Number.NaN, d: Number.POSITIVE_INFINITY, tags: [] });
   expect(rows[2]).toMatchObject({ Größe: null, data: null, tags: null });
 });
 

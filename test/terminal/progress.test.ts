@@ -130,7 +130,7 @@ describe("progress of a log", () => {
     progress.onProgress({ task: "silver.orders", state: "skipped", note: "no change" });
     progress.finish();
     expect(String(stream.read())).toBe(
-      "running bronze.orders: 5,000 rows (50%), 500 rows/s, 10.0 s\n" +
+      "running bronze.orders: 5,000 rows (50%), 500 rows/s, 10.0 s, 10.0 s left\n" +
         "done bronze.orders: 10,000 rows, 909 rows/s, 2.0 MB, 11.0 s, v1\n" +
         "skipped silver.orders: no change\n",
     );

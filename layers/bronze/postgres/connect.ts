@@ -1,27 +1,60 @@
 /** Connections to the source database. What can go wrong on the way is told apart here, once. */
 import type { Socket } from "node:net";
 import pg from "pg";
-import {
-  codeOf,
-  type IngotError,
-  messageOf,
-  TerminalError,
-  TransientError,
-} from "../../../lakehouse/errors.ts";
+import { codeOf, IngotError, messageOf, TerminalError, TransientError } from "../../../lakehouse/errors.ts";
+import { isPooled, isPoolerRefusal, losesSessions, pooledError } from "./pooler.ts";
+
+/**
+ * How the session prints values, and that the server does not end it while it works or waits for others. Timeouts
+ * that this server's version does not have are left out.
+ */
+const SESSION_SQL = `
+  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3;
+  SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET row_security = off;
+  SELECT set_config(name, '0', false) FROM pg_settings
+   WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
+  SELECT pg_backend_pid() AS backend`;
+
+/** Addresses behind a pooler that gives each client a server of its own. */
+const sessionPooled = new Set<string>();
 
 /**
  * Opens a connection whose session prints values the one way that the bulk path expects. With `row_security` off,
  * Postgres raises an error where a policy would hide rows; hidden rows would look like deleted ones.
  */
-export async function connect(connectionString: string): Promise<pg.Client> {
-  let client: pg.Client;
+export async function connect(
+  connectionString: string,
+  options: { readonly replication?: "database" } = {},
+): Promise<pg.Client> {
+  const client = newClient(connectionString, options);
   try {
-    client = new pg.Client({
+    await client.connect();
+    // Several statements give several results; the type of `query` knows of one.
+    const results = (await client.query(SESSION_SQL)) as unknown as pg.QueryResult<{ backend?: number }>[];
+    const backend = results.at(-1)?.rows[0]?.backend;
+    if (backend !== undefined && isPooled(client, backend)) await checkPooler(client, connectionString);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error instanceof IngotError ? error : connectionError(error, connectionString);
+  }
+}
+
+function newClient(
+  connectionString: string,
+  options: { readonly replication?: "database"; readonly query_timeout?: number },
+): pg.Client {
+  try {
+    const client = new pg.Client({
       connectionString,
+      ...options,
       application_name: "ingot",
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
     });
+    // Without a listener a connection that drops between statements would end the process.
+    client.on("error", () => {});
+    return client;
   } catch (cause) {
     throw new TerminalError("the database address cannot be understood", {
       code: "POSTGRES_ADDRESS",
@@ -30,17 +63,23 @@ export async function connect(connectionString: string): Promise<pg.Client> {
       cause,
     });
   }
-  // Without a listener a connection that drops between statements would end the process.
-  client.on("error", () => {});
+}
+
+/** Refuses a pooler whose clients do not keep their server. */
+async function checkPooler(client: pg.Client, connectionString: string): Promise<void> {
+  if (sessionPooled.has(connectionString)) return;
+  const second = newClient(connectionString, { query_timeout: 5_000 });
   try {
-    await client.connect();
-    await client.query(
-      "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET row_security = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
-    );
-    return client;
-  } catch (error) {
-    await client.end().catch(() => {});
-    throw connectionError(error, connectionString);
+    await second.connect();
+    // A second client that has to wait for a server: the first keeps its own.
+    const loses = await losesSessions(client, second).catch((error: unknown) => {
+      if (!/timeout/i.test(messageOf(error))) throw error;
+      return false;
+    });
+    if (loses) throw pooledError(addressOf(connectionString));
+    sessionPooled.add(connectionString);
+  } finally {
+    await second.end().catch(() => {});
   }
 }
 
@@ -75,6 +114,7 @@ function userOf(connectionString: string): string {
 function connectionError(error: unknown, connectionString: string): IngotError {
   const value = addressOf(connectionString);
   const code = codeOf(error) ?? "";
+  if (isPoolerRefusal(error)) return pooledError(value, error);
   if (["28P01", "28000"].includes(code)) {
     return new TerminalError(`Postgres at ${value} refused the user or the password`, {
       code: "POSTGRES_AUTH",

@@ -12,15 +12,24 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import type pg from "pg";
-import { codeOf, messageOf, TransientError } from "../../../lakehouse/errors.ts";
+import { codeOf } from "../../../lakehouse/errors.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import { CopyOut } from "./copy-out.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { readError } from "./read-error.ts";
 
 export interface CopyResult<T> {
   readonly result: T;
   /** Rows that Postgres says it sent. */
   readonly rows: number;
   readonly bytes: number;
+}
+
+export interface CopyOptions {
+  /** Told of bytes and rows so far. */
+  readonly onArrival?: (bytes: number, rows: number) => void;
+  /** Shared with the other reads of the run. */
+  readonly rate?: RateLimit | undefined;
 }
 
 /**
@@ -32,7 +41,7 @@ export async function copyThroughFifo<T>(
   client: pg.Client,
   query: string,
   consume: (fifo: string) => Promise<T>,
-  onArrival: (bytes: number, rows: number) => void = () => {},
+  { onArrival = () => {}, rate }: CopyOptions = {},
 ): Promise<CopyResult<T>> {
   const folder = await makeScratch();
   const fifo = join(folder, "rows.csv");
@@ -55,25 +64,28 @@ export async function copyThroughFifo<T>(
       transform(chunk: Buffer, _encoding, done) {
         bytes += chunk.length;
         onArrival(bytes, source.arrived);
-        done(null, chunk);
+        // The pipe waits, it holds back the socket, and that the source.
+        const wait = rate?.take(chunk.length) ?? 0;
+        if (wait === 0) done(null, chunk);
+        else setTimeout(done, wait, null, chunk);
       },
     });
     const writing = pipeline(source, meter, pipe);
     const [written, read] = await Promise.allSettled([writing, reading]);
     if (read.status === "rejected") throw read.reason;
-    if (written.status === "rejected") throw sourceError(written.reason);
+    if (written.status === "rejected") throw readError(written.reason);
     return { result: read.value, rows: source.rowCount, bytes };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Opens the writing end once there is a reader; a FIFO without one refuses a writer that will not wait. */
 /** A reader that waits for a writer would hold its thread for ever: it is shown the end of the file. */
 function releaseReader(fifo: string): void {
   closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
 }
 
+/** Opens the writing end once there is a reader; a FIFO without one refuses a writer that will not wait. */
 async function openWriter(fifo: string, readerEnded: () => boolean): Promise<Socket | undefined> {
   while (!readerEnded()) {
     try {
@@ -88,18 +100,4 @@ async function openWriter(fifo: string, readerEnded: () => boolean): Promise<Soc
     }
   }
   return undefined;
-}
-
-function sourceError(error: unknown): unknown {
-  const code = codeOf(error) ?? "";
-  // Class 08 and 57: the connection or the server went away. A message without code is the client's own.
-  if (/^(08|57)/.test(code) || code === "ECONNRESET" || /Connection terminated/.test(messageOf(error))) {
-    return new TransientError("Postgres ended the connection while rows were being read", {
-      code: "POSTGRES_CONNECTION_LOST",
-      value: code || messageOf(error),
-      next: "Run the same command again: what was committed stays, the rest is read again.",
-      cause: error,
-    });
-  }
-  return error;
 }

@@ -3,6 +3,7 @@ import type pg from "pg";
 import { z } from "zod";
 import { literal } from "../../../lakehouse/duckdb/quote.ts";
 import { connect, disconnect } from "./connect.ts";
+import type { SlotSnapshot } from "./replication/slot-snapshot.ts";
 
 /** A moment of the source database. */
 export interface SourceMoment {
@@ -35,18 +36,25 @@ const momentSchema = z.object({
 /** An exported snapshot; it lives until `end`. */
 export interface SharedSnapshot {
   readonly moment: SourceMoment;
+  /** Sees the moment too and holds it open: for the catalog and for locks, not for rows. */
+  readonly control: pg.Client;
   /** A new connection inside a read-only transaction that sees exactly this moment; for the caller to disconnect. */
   reader(): Promise<pg.Client>;
+  /** Whether the moment, and the locks that `control` took, are still held. */
+  isOpen(): boolean;
   end(): Promise<void>;
 }
 
-// The LSN is read after the snapshot was taken, so it never lies before what the snapshot shows.
-const MOMENT_SQL = `
-  SELECT format('cluster %s, timeline %s, database %s',
+/** Names cluster, timeline and database: a position says nothing about another one. */
+export const HISTORY_SQL = `format('cluster %s, timeline %s, database %s',
            (SELECT system_identifier FROM pg_control_system()),
            CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id::text FROM pg_control_checkpoint())
                 ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END,
-           (SELECT oid FROM pg_database WHERE datname = current_database())) AS source,
+           (SELECT oid FROM pg_database WHERE datname = current_database()))`;
+
+// The LSN is read after the snapshot was taken, so it never lies before what the snapshot shows.
+const MOMENT_SQL = `
+  SELECT ${HISTORY_SQL} AS source,
          pg_current_snapshot()::text AS snapshot,
          pg_snapshot_xmin(pg_current_snapshot())::text AS xmin,
          pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
@@ -59,21 +67,65 @@ const MOMENT_SQL = `
 export async function shareSnapshot(connectionString: string): Promise<SharedSnapshot> {
   const client = await connect(connectionString);
   try {
-    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    const moment = momentSchema.parse((await client.query(MOMENT_SQL)).rows[0]);
+    await client.query(BEGIN);
+    const moment = await momentOf(client);
     const { rows } = await client.query<{ id: string }>("SELECT pg_export_snapshot() AS id");
     const id = z.string().parse(rows[0]?.id);
-    return { moment, reader: () => openReader(connectionString, id), end: () => disconnect(client) };
+    return {
+      moment,
+      control: client,
+      reader: () => openReader(connectionString, id),
+      isOpen: watch(client),
+      end: () => disconnect(client),
+    };
   } catch (error) {
     await disconnect(client);
     throw error;
   }
 }
 
+/** Reads under the snapshot of a slot. Its moment lies exactly at the slot's consistent point. */
+export async function shareSlotSnapshot(
+  connectionString: string,
+  slot: SlotSnapshot,
+): Promise<SharedSnapshot> {
+  const client = await openReader(connectionString, slot.snapshot);
+  try {
+    const moment = { ...(await momentOf(client)), lsn: Number(slot.lsn) };
+    return {
+      moment,
+      control: client,
+      reader: () => openReader(connectionString, slot.snapshot),
+      isOpen: watch(client),
+      end: async () => {
+        await disconnect(client);
+        await slot.end();
+      },
+    };
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}
+
+function watch(client: pg.Client): () => boolean {
+  let open = true;
+  client.once("end", () => {
+    open = false;
+  });
+  return () => open;
+}
+
+const BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+async function momentOf(client: pg.Client): Promise<SourceMoment> {
+  return momentSchema.parse((await client.query(MOMENT_SQL)).rows[0]);
+}
+
 async function openReader(connectionString: string, id: string): Promise<pg.Client> {
   const client = await connect(connectionString);
   try {
-    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    await client.query(BEGIN);
     await client.query(`SET TRANSACTION SNAPSHOT ${literal(id)}`);
     return client;
   } catch (error) {

@@ -1,0 +1,194 @@
+/** From a database to the files of a project; nothing is written here. */
+import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
+import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
+import { type ChangesChoice, chooseChanges } from "./choose-changes.ts";
+import {
+  chooseTables,
+  type LeftTable,
+  listed,
+  qualified,
+  type TableChoice,
+  usableTables,
+} from "./choose-tables.ts";
+import { constantOf, nameTables, slugOf } from "./names.ts";
+import { type PlannedTable, planTable } from "./plan-table.ts";
+import type { Questions } from "./questions.ts";
+import { readServer, type Server } from "./read-server.ts";
+import { type FoundTable, readTables } from "./read-tables.ts";
+import type { Changes } from "./table-key.ts";
+import { writeContract } from "./write-contract.ts";
+import { reservedWords, writeModel } from "./write-model.ts";
+import { type PlannedPipeline, writeConfig, writePipeline } from "./write-pipeline.ts";
+
+/** Answers that were given beforehand; what is absent is asked. */
+export interface DraftOptions extends TableChoice {
+  readonly name?: string | undefined;
+  readonly changes?: Changes | undefined;
+}
+
+/** A project as it would be written. */
+export interface Draft {
+  readonly pipeline: PlannedPipeline;
+  readonly left: readonly LeftTable[];
+  /** Texts by path. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** The file that every project has. */
+export const CONFIG_FILE = "ingot.config.ts";
+
+/** Looks at the database, asks what is open, and drafts the project. */
+export async function draftProject(
+  connectionString: string,
+  options: DraftOptions,
+  questions: Questions,
+): Promise<Draft> {
+  const { server, found } = await look(connectionString);
+  if (found.length === 0) throw noTables(server);
+  const name = options.name ?? (await askName(server, questions));
+  checkName(name);
+  const { usable, left } = usableTables(await askTables(found, options, questions));
+  if (usable.length === 0) throw noTables(server, left);
+  const choice = await askChanges(server, usable, name, options.changes, questions);
+  const { taken, unlogged } = withoutUnlogged(usable, choice.changes);
+  if (taken.length === 0) throw noTables(server, unlogged);
+  const pipeline = planPipeline(name, choice, taken);
+  return { pipeline, left: [...left, ...unlogged], files: await writeFiles(pipeline) };
+}
+
+async function look(connectionString: string): Promise<{ server: Server; found: FoundTable[] }> {
+  const client = await connect(connectionString);
+  try {
+    return { server: await readServer(client), found: await readTables(client) };
+  } finally {
+    await disconnect(client);
+  }
+}
+
+function askName(server: Server, { ask }: Questions): Promise<string> {
+  const proposed = slugOf(server.database).slice(0, LONGEST_NAME).replace(/_+$/, "");
+  const fallback = RESERVED.includes(proposed) ? `${proposed}_db` : proposed;
+  return ask({ text: "Name of the pipeline", fallback, read: checkName });
+}
+
+/** Names that DuckDB keeps for catalogs of its own. */
+const RESERVED = ["main", "memory", "system", "temp"];
+/** Slot and publications are called after it, in 63 characters. */
+const LONGEST_NAME = 40;
+
+function checkName(name: string): string {
+  if (/^[a-z][a-z0-9_]*$/.test(name) && name.length <= LONGEST_NAME && !RESERVED.includes(name)) return name;
+  throw new TerminalError("this cannot be the name of a pipeline", {
+    code: "INIT_NAME",
+    value: name,
+    allowed: `lower case letters, digits and _, beginning with a letter; at most ${LONGEST_NAME}; not ${RESERVED.join(", ")}`,
+  });
+}
+
+async function askTables(
+  found: readonly FoundTable[],
+  options: TableChoice,
+  { ask, say }: Questions,
+): Promise<FoundTable[]> {
+  const all = [...new Set(found.map((table) => table.schema))];
+  const schemas =
+    options.schemas ??
+    (all.length === 1
+      ? all
+      : await ask({
+          text: "Schemas",
+          fallback: all.join(", "),
+          read: (answer) => {
+            chooseTables(found, { schemas: words(answer) });
+            return words(answer);
+          },
+        }));
+  const choice = { ...options, schemas };
+  if (options.tables !== undefined) return chooseTables(found, choice);
+  const offered = chooseTables(found, choice);
+  say(`  ${offered.length} tables: ${listed(offered.map(qualified))}\n`);
+  return ask({
+    text: "Tables: names, or patterns such as audit_*",
+    fallback: "all",
+    read: (answer) =>
+      answer === "all" ? offered : chooseTables(found, { ...choice, tables: words(answer) }),
+  });
+}
+
+const words = (answer: string) => answer.split(",").flatMap((word) => word.trim() || []);
+
+async function askChanges(
+  server: Server,
+  tables: readonly FoundTable[],
+  name: string,
+  asked: Changes | undefined,
+  { ask, say }: Questions,
+): Promise<ChangesChoice> {
+  if (asked !== undefined) return chooseChanges(server, tables, name, asked);
+  const proposed = chooseChanges(server, tables, name);
+  say(`  Proposed: ${proposed.why}\n`);
+  const answer = await ask({
+    text: "Changes: wal captures every one from the log, query asks the tables",
+    fallback: proposed.changes,
+    read: readChanges,
+  });
+  return answer === proposed.changes ? proposed : chooseChanges(server, tables, name, answer);
+}
+
+/** Throws `INIT_CHANGES`. */
+export function readChanges(answer: string): Changes {
+  if (answer === "wal" || answer === "query") return answer;
+  throw new TerminalError(`changes cannot be found by ${answer}`, {
+    code: "INIT_CHANGES",
+    value: answer,
+    allowed: "wal or query",
+  });
+}
+
+function withoutUnlogged(tables: readonly FoundTable[], changes: Changes) {
+  const left = changes === "wal" ? tables.filter((table) => table.unlogged) : [];
+  const why = "it is unlogged, so its changes are not in the WAL";
+  return {
+    taken: tables.filter((table) => !left.includes(table)),
+    unlogged: left.map((table) => ({ table: qualified(table), why })),
+  };
+}
+
+function planPipeline(name: string, choice: ChangesChoice, tables: readonly FoundTable[]): PlannedPipeline {
+  const taken = new Set<string>();
+  const constant = constantOf(name, taken, "Pipeline");
+  const names = nameTables(tables);
+  const planned = tables.map((table, i): PlannedTable => {
+    const own = names[i] ?? "";
+    return planTable(table, { name: own, constant: constantOf(own, taken, "Table") }, choice.changes);
+  });
+  return { name, constant, choice, tables: planned };
+}
+
+async function writeFiles(pipeline: PlannedPipeline): Promise<Map<string, string>> {
+  const duckdb = await DuckDb.open({ memoryMb: 64, threads: 1 });
+  try {
+    const reserved = await reservedWords(duckdb);
+    const files = new Map([[CONFIG_FILE, writeConfig(pipeline)]]);
+    for (const table of pipeline.tables) {
+      if (table.model) files.set(`schemas/${table.name}.ts`, writeContract(table, table.model));
+    }
+    files.set(`pipelines/${pipeline.name}/pipeline.ts`, writePipeline(pipeline));
+    for (const table of pipeline.tables) {
+      const path = `pipelines/${pipeline.name}/silver/${table.name}.sql`;
+      if (table.model) files.set(path, writeModel(table, table.model, reserved));
+    }
+    return files;
+  } finally {
+    duckdb.close();
+  }
+}
+
+function noTables({ database, user }: Server, left: readonly LeftTable[] = []): TerminalError {
+  return new TerminalError(`database ${database} has no table that ${user} could take`, {
+    code: "INIT_NO_TABLES",
+    value: left.length > 0 ? left.map(({ table, why }) => `${table}: ${why}`).join("\n") : database,
+    next: "Check the name of the database and the rights of its user; then run `ingot init` again.",
+  });
+}

@@ -1,0 +1,46 @@
+/** Whether, and as what, a table can be captured. */
+import { TerminalError } from "../../../lakehouse/errors.ts";
+import type { SourceTable } from "../../definition/pipeline.ts";
+import type { TableDescription } from "../postgres/catalog.ts";
+
+/**
+ * The table as its changes will bring it: without columns that the source computes, which it does not send, and under
+ * a key that deletions name. Throws where there are no changes to be had, or they would not say which row they mean.
+ */
+export function asCaptured(table: TableDescription, wanted: SourceTable): TableDescription {
+  const name = `${table.schema}.${table.name}`;
+  if (!["r", "p"].includes(table.kind)) {
+    throw new TerminalError(`${name} is no table: nothing of its changes is in the WAL`, {
+      code: "POSTGRES_NOT_CAPTURED",
+      value: name,
+      allowed: 'ordinary and partitioned tables; views and foreign tables with `changes: "query"`',
+      next: 'Capture the tables behind it, or give it a pipeline of its own with `changes: "query"`.',
+    });
+  }
+  const columns = table.columns.filter((column) => !column.generated);
+  const key = keyOf(table, wanted);
+  const identity = table.replicaIdentity === "f" ? columns.map((c) => c.name) : table.identityColumns;
+  if (key.length === 0) {
+    // Without identity only what is appended is published, and there is nothing to tell apart.
+    if (identity.length === 0 || table.replicaIdentity === "f") return { ...table, columns, key };
+    throw refused(name, `its changes name ${identity.join(", ")}, and key: "none" asks for whole rows`);
+  }
+  const missing = key.filter((column) => !identity.includes(column));
+  if (missing.length === 0) return { ...table, columns, key };
+  const says = identity.length === 0 ? "nothing" : identity.join(", ");
+  throw refused(name, `its changes name ${says}, which is not its key (${key.join(", ")})`);
+}
+
+/** A declared key, or the one that the table's changes go by. */
+function keyOf(table: TableDescription, wanted: SourceTable): readonly string[] {
+  return wanted.key === undefined && table.replicaIdentity === "i" ? table.identityColumns : table.key;
+}
+
+function refused(name: string, why: string): TerminalError {
+  return new TerminalError(`${name} cannot be captured by its key: ${why}`, {
+    code: "POSTGRES_REPLICA_IDENTITY",
+    value: name,
+    allowed: "a key that is the table's replica identity, or replica identity FULL",
+    next: `At the source: ALTER TABLE ${name} REPLICA IDENTITY FULL (or USING INDEX …), or leave \`key\` out of the pipeline.`,
+  });
+}

@@ -1,0 +1,61 @@
+/** A table's part of a batch, committed: its rows and how far it is then, together. */
+import type { Staged } from "../../../lakehouse/delta/stage.ts";
+import { TransientError } from "../../../lakehouse/errors.ts";
+import type { Lake } from "../../../lakehouse/lake.ts";
+import { SOURCE_APP } from "../position.ts";
+import type { TableRows } from "./batch.ts";
+import type { CapturedTable } from "./captured-table.ts";
+import { stageSegment } from "./stage-rows.ts";
+
+/** Stages what waits in files, so that it takes no more room than its data files do. */
+export async function stageRows(lake: Lake, table: CapturedTable, rows: TableRows): Promise<void> {
+  const segments = rows.segments;
+  rows.segments = [];
+  if (segments.length === 0) return;
+  const session = await lake.duckdb.session();
+  try {
+    for (const segment of segments) {
+      rows.staged.push(
+        await stageSegment(session, table, segment, rows.staged, new Date(table.target.now())),
+      );
+      await segment.rows.remove();
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+/** Commits the table's rows; afterwards it is at `endLsn`. Answers rows and bytes. */
+export async function commitRows(
+  lake: Lake,
+  table: CapturedTable,
+  rows: TableRows,
+  endLsn: number,
+): Promise<Pick<Staged, "rows" | "bytes">> {
+  await stageRows(lake, table, rows);
+  const staged = {
+    files: rows.staged.flatMap(({ files }) => files),
+    rows: rows.staged.reduce((sum, part) => sum + part.rows, 0),
+    bytes: rows.staged.reduce((sum, part) => sum + part.bytes, 0),
+    nulls: new Map(),
+  };
+  const outcome = await table.target.write({
+    operation: "WRITE",
+    parameters: { mode: "Append", ingest: "capture" },
+    base: table.base,
+    schema: table.base.schema,
+    staged,
+    reads: "nothing",
+    transactions: [{ appId: SOURCE_APP, version: endLsn, lastUpdated: table.target.now() }],
+  });
+  if (outcome.status === "lost") {
+    throw new TransientError(`another run captured ${table.task} at the same time`, {
+      code: "BRONZE_RACE_LOST",
+      value: outcome.reason,
+      next: "Nothing was taken twice. Run one capture at a time.",
+    });
+  }
+  table.base = await table.target.existingSnapshot(outcome.version);
+  table.position = endLsn;
+  return staged;
+}

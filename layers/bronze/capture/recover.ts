@@ -1,0 +1,72 @@
+/**
+ * A new beginning after the slot was lost, invalidated or given up, or the source failed over: what it would have
+ * brought is found by comparing the tables with the source. Changes of that time are taken as what came of them.
+ */
+import type pg from "pg";
+import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import type { IngestContext } from "../ingestion.ts";
+import { readPosition } from "../position.ts";
+import type { TableDescription } from "../postgres/catalog.ts";
+import { connect, disconnect } from "../postgres/connect.ts";
+import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
+import { dropSlot } from "../postgres/replication/slot.ts";
+import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
+import { shareSlotSnapshot } from "../postgres/snapshot.ts";
+import { describeAll } from "../source-tables.ts";
+import { repairTables } from "../verify/repair-tables.ts";
+
+/** The name of a slot that does not stand in for the lost one before the tables have been repaired. */
+const provisional = (slot: string) => `${slot.slice(0, 56)}_repair`;
+
+/** Makes a new slot for the pipeline and the tables that are in bronze what the source is where it begins. */
+export async function recoverSlot(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+  why: string,
+): Promise<void> {
+  const { connectionString, onProgress } = context;
+  const { slot } = replicationNames(pipeline);
+  const task = `slot ${slot}`;
+  onProgress({ task, state: "running", note: `${why}: comparing the tables with the source` });
+  const all = await describeAll(connectionString, pipeline);
+  const client = await connect(connectionString);
+  try {
+    await ensurePublication(client, pipeline, all);
+    await dropSlot(client, slot);
+    await dropSlot(client, provisional(slot));
+    const tables = await capturedSoFar(context, pipeline, all);
+    const shared = await shareSlotSnapshot(
+      connectionString,
+      await createSlotSnapshot(connectionString, provisional(slot)),
+    );
+    try {
+      await repairTables(context, pipeline, shared, { tables, movePosition: true });
+    } finally {
+      await shared.end();
+    }
+    await adoptSlot(client, provisional(slot), slot);
+  } finally {
+    await disconnect(client);
+  }
+  onProgress({ task, state: "done", note: "made anew" });
+}
+
+async function capturedSoFar(
+  { lake }: IngestContext,
+  pipeline: PipelineDefinition,
+  all: readonly TableDescription[],
+): Promise<TableDescription[]> {
+  const captured: TableDescription[] = [];
+  for (const table of all) {
+    const base = await lake.table(`${pipeline.name}/bronze/${table.bronze}`).snapshot();
+    const position = readPosition(base);
+    if (position !== undefined && position.load === undefined) captured.push(table);
+  }
+  return captured;
+}
+
+/** Gives a slot its final name; a copy begins where the original does. */
+async function adoptSlot(client: pg.Client, from: string, to: string): Promise<void> {
+  await client.query("SELECT pg_copy_logical_replication_slot($1, $2)", [from, to]);
+  await dropSlot(client, from);
+}

@@ -1,0 +1,43 @@
+/** Keeping bronze up with its source, whatever became of the slot or of the columns meanwhile. */
+import { messageOf } from "../../lakehouse/errors.ts";
+import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { markChecked, readDrift } from "./capture/drift-record.ts";
+import { recoverSlot } from "./capture/recover.ts";
+import { isSlotLost } from "./capture/run.ts";
+import { type IngestContext, type IngestReport, sync } from "./ingest.ts";
+import { readingSource } from "./postgres/read-error.ts";
+import { describeAll } from "./source-tables.ts";
+import { verify } from "./verify/verify.ts";
+
+/** As `sync`; repairs what a lost slot or a change of columns has left different from the source. */
+export async function keepUp(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {
+  if (pipeline.source.changes !== "wal") return sync(context, pipeline);
+  const reports = await syncOrRecover(context, pipeline);
+  await repairUnchecked(context, pipeline);
+  return reports;
+}
+
+async function syncOrRecover(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {
+  try {
+    return await sync(context, pipeline);
+  } catch (error) {
+    if (!isSlotLost(error)) throw error;
+    await readingSource(() => recoverSlot(context, pipeline, messageOf(error)));
+    return sync(context, pipeline);
+  }
+}
+
+/**
+ * Postgres rewrites rows without a word in the WAL when a column gets another type, or fills them in place when it
+ * comes with a default: those tables are compared, and what differs is read.
+ */
+async function repairUnchecked(context: IngestContext, pipeline: PipelineDefinition): Promise<void> {
+  const unchecked: string[] = [];
+  for (const { bronze } of await readingSource(() => describeAll(context.connectionString, pipeline))) {
+    const snapshot = await context.lake.table(`${pipeline.name}/bronze/${bronze}`).snapshot();
+    if (snapshot !== undefined && readDrift(snapshot)?.unchecked) unchecked.push(bronze);
+  }
+  if (unchecked.length === 0) return;
+  await verify(context, pipeline, { tables: unchecked, repair: true });
+  for (const bronze of unchecked) await markChecked(context.lake.table(`${pipeline.name}/bronze/${bronze}`));
+}

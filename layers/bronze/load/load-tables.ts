@@ -1,0 +1,155 @@
+/**
+ * The historical load: all tables at one moment of the source, the largest first, in ranges that several connections
+ * read. Each range is a step that lasts: a load that is killed goes on behind the last one.
+ */
+import { codeOf, TransientError } from "../../../lakehouse/errors.ts";
+import { isMisread } from "../csv.ts";
+import { READINGS } from "../full-load.ts";
+import { type Ingestion, type IngestReport, readersOf, type TableWork } from "../ingestion.ts";
+import { lockTables, measureExtents } from "./extent.ts";
+import { LoadProgress } from "./load-progress.ts";
+import { startOf } from "./load-start.ts";
+import { RANGE_BYTES, RangeSize } from "./range-size.ts";
+import { isDivisible, type Range } from "./ranges.ts";
+import { RangeReader } from "./read-range.ts";
+import { TableLoad } from "./table-load.ts";
+
+export interface LoadOptions {
+  /** Whether interrupted loads are gone on with (the default), or begun anew. */
+  readonly resume?: boolean;
+  /** Bytes of a source table that are read and committed in one step. */
+  readonly rangeBytes?: number;
+}
+
+/** Loads these tables. The failure of one does not stop the others; the outcomes come in the order of the tables. */
+export async function loadTables(
+  ingestion: Ingestion,
+  works: readonly TableWork[],
+  options: LoadOptions = {},
+): Promise<PromiseSettledResult<IngestReport>[]> {
+  if (works.length === 0) return [];
+  const loads = await prepare(ingestion, works, options);
+  const { context, pipeline } = ingestion;
+  const progress = new LoadProgress(context.onProgress, `load ${pipeline.name}`, loads);
+  const run = new LoadRun(ingestion, loads, progress, options.rangeBytes ?? RANGE_BYTES);
+  await run.read();
+  const settled = await Promise.allSettled(loads.map(async (load) => load.report()));
+  progress.end(settled.some((outcome) => outcome.status === "rejected") ? "failed" : "done");
+  return settled;
+}
+
+/** Locks, measures, and decides for each table where to begin. */
+async function prepare(
+  { context, shared, pipeline }: Ingestion,
+  works: readonly TableWork[],
+  { resume = true }: LoadOptions,
+): Promise<TableLoad[]> {
+  const tables = works.map((work) => work.table);
+  await lockTables(shared.control, tables);
+  const extents = await measureExtents(shared.control, tables);
+  const changes = pipeline.source.changes ?? "query";
+  return works.map((work) => {
+    const extent = extents.get(work.table) ?? { leaves: [], bytes: undefined };
+    const start = startOf(work, extent, shared.moment, { changes, resume });
+    return new TableLoad(context, work, extent, start);
+  });
+}
+
+class LoadRun {
+  private readonly ingestion: Ingestion;
+  private readonly queue: readonly TableLoad[];
+  private readonly progress: LoadProgress;
+  private readonly size: RangeSize;
+  private readonly rangeBytes: number;
+  private readonly over = new Set<TableLoad>();
+  /** Index of the reading with which a table's ranges begin, where it is not the first. */
+  private readonly ways = new Map<TableLoad, number>();
+
+  constructor(ingestion: Ingestion, loads: readonly TableLoad[], progress: LoadProgress, rangeBytes: number) {
+    const { statementSeconds, megabytesPerSecond } = ingestion.pipeline.source.limits ?? {};
+    this.ingestion = ingestion;
+    // What cannot be divided and has no known size comes first: it must not be left alone at the end.
+    const sizeOf = (load: TableLoad) => load.totalBytes ?? Number.POSITIVE_INFINITY;
+    this.queue = [...loads].sort((a, b) => (sizeOf(a) < sizeOf(b) ? 1 : sizeOf(a) > sizeOf(b) ? -1 : 0));
+    this.progress = progress;
+    this.rangeBytes = rangeBytes;
+    const bound =
+      megabytesPerSecond === undefined ? undefined : (megabytesPerSecond * 1e6) / readersOf(ingestion);
+    this.size = new RangeSize(rangeBytes, statementSeconds, bound);
+  }
+
+  /** Reads until every range was given out, with as many connections as there may be. */
+  async read(): Promise<void> {
+    await Promise.all(Array.from({ length: readersOf(this.ingestion) }, () => this.readRanges()));
+  }
+
+  private async readRanges(): Promise<void> {
+    const reader = new RangeReader(this.ingestion);
+    try {
+      for (let next = this.next(); next !== undefined; next = this.next()) {
+        await this.readRange(reader, next.load, next.range);
+        this.finish(next.load);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  private next(): { load: TableLoad; range: Range } | undefined {
+    for (const load of this.queue) {
+      const range = load.take(this.size.next(load.rangeBytes(this.rangeBytes)));
+      if (range !== undefined) return { load, range };
+    }
+    return undefined;
+  }
+
+  private async readRange(reader: RangeReader, load: TableLoad, range: Range): Promise<void> {
+    const began = performance.now();
+    try {
+      const { staged, bytes } = await this.attempt(reader, load, range);
+      this.size.measured(range.bytes, performance.now() - began);
+      this.progress.read(load, range, true);
+      if (!this.ingestion.shared.isOpen()) throw lostSnapshot();
+      await load.add(range, staged, bytes);
+    } catch (error) {
+      this.progress.read(load, range, false);
+      if (codeOf(error) === "POSTGRES_STATEMENT_TIMEOUT" && isDivisible(range)) {
+        this.size.tooLong(range.bytes);
+        load.giveBack(range);
+      } else {
+        await load.fail(error);
+      }
+    }
+  }
+
+  /** Reads a range in the fastest way that its rows allow. */
+  private async attempt(reader: RangeReader, load: TableLoad, range: Range) {
+    this.progress.arrived(load, range, 0, 0);
+    for (let way = this.ways.get(load) ?? 0; ; way++) {
+      const reading = READINGS[way] ?? READINGS[0];
+      try {
+        return await reader.read(load, range, reading, (bytes, rows) =>
+          this.progress.arrived(load, range, bytes, rows, reading.note),
+        );
+      } catch (error) {
+        if (!isMisread(error) || way + 1 >= READINGS.length) throw error;
+        // What text does to a parallel read it does to the next range too; odd values are rare.
+        if (way === 0) this.ways.set(load, 1);
+      }
+    }
+  }
+
+  private finish(load: TableLoad): void {
+    if (!load.isOver || this.over.has(load)) return;
+    this.over.add(load);
+    if (load.version === undefined) this.progress.failed(load);
+    else this.progress.done(load, load.version);
+  }
+}
+
+function lostSnapshot(): TransientError {
+  return new TransientError("the connection that held the source's moment was lost", {
+    code: "POSTGRES_CONNECTION_LOST",
+    next: "Run the same command again: what was committed stays, the rest is read again.",
+  });
+}

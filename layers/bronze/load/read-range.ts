@@ -1,0 +1,62 @@
+/** Reads one range of a table into files of its bronze table, not yet committed. */
+import type pg from "pg";
+import type { Staged } from "../../../lakehouse/delta/stage.ts";
+import { type Reading, stageRows } from "../full-load.ts";
+import { type Ingestion, openReader } from "../ingestion.ts";
+import { disconnect } from "../postgres/connect.ts";
+import type { CopyShape } from "../schema.ts";
+import { sourceColumns, sourceName } from "../schema.ts";
+import { type Range, rangeSql } from "./ranges.ts";
+import type { TableLoad } from "./table-load.ts";
+
+/** A connection that reads one range after the other; a failed read costs it its connection. */
+export class RangeReader {
+  private readonly ingestion: Ingestion;
+  private client: pg.Client | undefined;
+
+  constructor(ingestion: Ingestion) {
+    this.ingestion = ingestion;
+  }
+
+  /** Reads a range; `onArrival` is told of bytes and rows so far. */
+  async read(
+    load: TableLoad,
+    range: Range,
+    reading: Reading,
+    onArrival: (bytes: number, rows: number) => void,
+  ): Promise<{ staged: Staged; bytes: number }> {
+    const { context, pipeline, shared, rate } = this.ingestion;
+    const { table, path } = load.work;
+    const { moment } = shared;
+    // Transaction ids tell a later sync which rows were seen here although others of their time were not. Where all
+    // transactions before the snapshot's end had finished there are no such rows, and the source need not print ids.
+    const withTransaction =
+      table.hasTransactionIds && pipeline.source.changes !== "wal" && moment.xmin !== moment.xmax;
+    const shape: CopyShape = { table, withTransaction };
+    const session = await context.lake.duckdb.session();
+    try {
+      this.client ??= await openReader(this.ingestion);
+      const query = rangeSql(sourceName(table), sourceColumns(shape), range);
+      const target = context.lake.table(path);
+      return await stageRows(
+        this.client,
+        session,
+        target,
+        { shape, query, moment, reading },
+        { onArrival, rate },
+      );
+    } catch (error) {
+      // It may be in the middle of a COPY, or in a transaction that failed.
+      await this.close();
+      throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    const { client } = this;
+    this.client = undefined;
+    if (client) await disconnect(client);
+  }
+}

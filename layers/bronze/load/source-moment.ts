@@ -1,0 +1,71 @@
+/** The moment of the source that a run reads. */
+import { TerminalError } from "../../../lakehouse/errors.ts";
+import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import type { IngestContext, TableWork } from "../ingestion.ts";
+import { readPosition } from "../position.ts";
+import { connect, disconnect } from "../postgres/connect.ts";
+import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
+import { readSlot } from "../postgres/replication/slot.ts";
+import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
+import { type SharedSnapshot, shareSlotSnapshot, shareSnapshot } from "../postgres/snapshot.ts";
+
+export interface OpenedMoment {
+  readonly shared: SharedSnapshot;
+  /** The pipeline's slot was made just now: changes before it are not to be had. */
+  readonly isFirst: boolean;
+}
+
+/**
+ * Opens the moment at which tables are read. Where changes are captured from the WAL it is the one at which the
+ * pipeline's slot begins; once there is a slot, that of a slot which lives as long as the run.
+ */
+export async function openMoment(
+  { connectionString }: IngestContext,
+  pipeline: PipelineDefinition,
+  tables: readonly TableWork[],
+): Promise<OpenedMoment> {
+  if (pipeline.source.changes !== "wal") {
+    return { shared: await shareSnapshot(connectionString), isFirst: false };
+  }
+  const { slot: name } = replicationNames(pipeline);
+  const client = await connect(connectionString);
+  let exists: boolean;
+  try {
+    await ensurePublication(
+      client,
+      pipeline,
+      tables.map((work) => work.table),
+    );
+    const slot = await readSlot(client, name);
+    if (slot === undefined || slot.lost) refuseLostSlot(name, tables);
+    if (slot?.lost) throw lostSlot(name);
+    exists = slot !== undefined;
+  } finally {
+    await disconnect(client);
+  }
+  const slot = await createSlotSnapshot(connectionString, exists ? undefined : name);
+  try {
+    return { shared: await shareSlotSnapshot(connectionString, slot), isFirst: !exists };
+  } catch (error) {
+    await slot.end();
+    throw error;
+  }
+}
+
+/** Without the slot, changes of tables that are in bronze are missing: to begin a new one would hide that. */
+function refuseLostSlot(name: string, tables: readonly TableWork[]): void {
+  const captured = tables.find(({ base }) => {
+    const position = readPosition(base);
+    return position?.changes === "wal" && position.load === undefined;
+  });
+  if (captured) throw lostSlot(name);
+}
+
+function lostSlot(name: string): TerminalError {
+  return new TerminalError(`replication slot ${name} is gone, and with it changes that were not yet taken`, {
+    code: "SLOT_LOST",
+    value: name,
+    allowed: "the slot with which the tables were loaded",
+    next: "The tables have to be compared with the source and brought up to it before capture can go on.",
+  });
+}

@@ -1,0 +1,28 @@
+import { it } from "vitest";
+import { load } from "/work/main/layers/bronze/ingest.ts";
+import { verify } from "/work/main/layers/bronze/verify/verify.ts";
+import { postgres } from "/work/main/layers/definition/pipeline.ts";
+import { useDuckDb } from "/work/main/test/support/duckdb.ts";
+import { useFolder } from "/work/main/test/support/folder.ts";
+import { ingestContext, newLake } from "/work/main/test/support/lake.ts";
+import { useDatabase } from "/work/main/test/support/postgres.ts";
+const duckdb = await useDuckDb(); const folder = useFolder(); const database = useDatabase();
+it("measures", async () => {
+  await database.query("CREATE TABLE orders (id bigint PRIMARY KEY, customer int, status text, total numeric(12,2), at timestamptz, d double precision, note text, u uuid, updated timestamptz DEFAULT '2021-01-01' NOT NULL)");
+  await database.query("INSERT INTO orders SELECT g, g % 1000, 'status' || g % 5, g / 7.0, now() - g * interval '1 second', g / 3.0, md5(g::text), md5(g::text)::uuid FROM generate_series(1, 2000000) g");
+  await database.query("CREATE INDEX ON orders (updated); ");
+  await database.query("VACUUM ANALYZE orders");
+  const p: any = { name: "p", source: postgres({ tables: { orders: { cursor: "updated" } } }) };
+  const lake = newLake(folder.path, duckdb);
+  const context = ingestContext(lake, database.url);
+  let t = Date.now(); const lap = (s: string) => { console.log(s, Date.now() - t, "ms rss", Math.round(process.memoryUsage.rss()/1e6)); t = Date.now(); };
+  await load(context, p); lap("load");
+  const show = ([r]: any) => JSON.stringify({ ...r, differing: r.differing.length });
+  console.log(show(await verify(context, p))); lap("verify same");
+  await database.query("UPDATE orders SET note = 'x' WHERE id % 400000 = 0; DELETE FROM orders WHERE id = 77"); t = Date.now();
+  console.log(show(await verify(context, p))); lap("verify 6 diff");
+  console.log(show(await verify(context, p, { repair: true }))); lap("repair 6");
+  await database.query("UPDATE orders SET note = 'y' WHERE id % 3 = 0"); t = Date.now();
+  console.log(show(await verify(context, p, { repair: true }))); lap("repair third");
+  t = Date.now(); await database.query("SELECT count(*), sum(hashtext(orders::text)) FROM orders"); lap("floor: PG sum(hashtext(row))");
+}, 600000);

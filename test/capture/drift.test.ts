@@ -1,0 +1,140 @@
+/** Columns that change at the source while their rows are captured. */
+import { describe, expect, it } from "vitest";
+import type { Lake } from "../../lakehouse/lake.ts";
+import { adoptColumn } from "../../layers/bronze/adopt.ts";
+import { readDrift } from "../../layers/bronze/capture/drift-record.ts";
+import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { bronzeChanges } from "../support/bronze-state.ts";
+import { useDuckDb } from "../support/duckdb.ts";
+import { useFolder } from "../support/folder.ts";
+import { newLake } from "../support/lake.ts";
+import { useDatabase } from "../support/postgres.ts";
+import { captured, capturing } from "./setup.ts";
+
+const duckdb = await useDuckDb();
+const folder = useFolder();
+const database = useDatabase();
+let lake: Lake | undefined;
+const currentLake = () => {
+  lake ??= newLake(folder.path, duckdb);
+  return lake;
+};
+const { sync, both, withTables } = capturing(database, currentLake);
+
+const tableOf = ({ name }: PipelineDefinition, table: string) =>
+  currentLake().table(`${name}/bronze/${table}`);
+const driftOf = async (pipeline: PipelineDefinition, table: string) =>
+  readDrift(await tableOf(pipeline, table).existingSnapshot());
+const described = async (pipeline: PipelineDefinition, table: string) =>
+  (await driftOf(pipeline, table))?.changes.map((c) => `${c.kind} ${c.column}: ${c.effect}`);
+
+describe("evolve", () => {
+  it("adds, widens and keeps columns as the source changes between and within batches", async () => {
+    const sql =
+      "CREATE TABLE grows (id int PRIMARY KEY, n int, gone text); INSERT INTO grows VALUES (1, 1, 'a'), (2, 2, 'b')";
+    await withTables(sql, captured({ grows: {} }), async (pipeline) => {
+      await database.query("INSERT INTO grows VALUES (3, 3, 'c')");
+      await database.query("ALTER TABLE grows ADD COLUMN note text");
+      await database.query("UPDATE grows SET note = 'new' WHERE id = 1");
+      await database.query(
+        "ALTER TABLE grows DROP COLUMN gone; ALTER TABLE grows ALTER COLUMN n TYPE bigint",
+      );
+      await database.query("INSERT INTO grows VALUES (4, 5000000000, 'd')");
+      await sync(pipeline);
+      const { bronze, source } = await both(pipeline, "grows", ["id", "n", "note"]);
+      expect(bronze).toEqual(source);
+      expect(await described(pipeline, "grows")).toEqual([
+        "added note: column added",
+        "retyped n: type widened to BIGINT",
+        "dropped gone: column stays, empty from now on",
+      ]);
+      const before = (await tableOf(pipeline, "grows").existingSnapshot()).version;
+      await sync(pipeline);
+      expect((await tableOf(pipeline, "grows").existingSnapshot()).version).toBe(before);
+    });
+  });
+
+  it("reads rows again that got their values without a change: defaults, new types, new names", async () => {
+    const sql =
+      "CREATE TABLE filled (id int PRIMARY KEY, n int, old_name text); INSERT INTO filled SELECT g, g, 'x' || g FROM generate_series(1, 50) g";
+    await withTables(sql, captured({ filled: {} }), async (pipeline) => {
+      await database.query("ALTER TABLE filled ADD COLUMN state text DEFAULT 'open'");
+      await database.query("INSERT INTO filled VALUES (51, 51, 'x')");
+      await sync(pipeline);
+      expect((await both(pipeline, "filled", ["id", "state"])).bronze).toHaveLength(51);
+      const first = await both(pipeline, "filled", ["id", "n", "old_name", "state"]);
+      expect(first.bronze).toEqual(first.source);
+      await database.query(
+        "ALTER TABLE filled RENAME COLUMN old_name TO new_name; ALTER TABLE filled ALTER n TYPE text USING 'n' || n",
+      );
+      await database.query("UPDATE filled SET state = 'closed' WHERE id = 7");
+      await sync(pipeline);
+      const second = await both(pipeline, "filled", ["id", "new_name", "state"]);
+      expect(second.bronze).toEqual(second.source);
+      // What is no number has no place in the column, and is kept beside it until it is adopted.
+      const rows = await bronzeChanges(currentLake(), `${pipeline.name}/bronze/filled`);
+      expect(rows.filter((row) => row._ingot_rescued !== null)).toHaveLength(51);
+      expect(await adoptColumn(tableOf(pipeline, "filled"), "n", "string")).toMatchObject({
+        adopted: 51,
+        left: 0,
+      });
+      const third = await both(pipeline, "filled", ["id", "n", "new_name", "state"]);
+      expect(third.bronze).toEqual(third.source);
+      expect(await driftOf(pipeline, "filled")).toMatchObject({ unchecked: false });
+      await database.query("INSERT INTO filled VALUES (52, 'text', 'y', 'open')");
+      await sync(pipeline);
+      const fourth = await both(pipeline, "filled", ["id", "n"]);
+      expect(fourth.bronze).toEqual(fourth.source);
+    });
+  });
+});
+
+describe("quarantine", () => {
+  it("leaves bronze as it is and keeps what has no place, to be adopted without the source", async () => {
+    const sql = "CREATE TABLE fixed (id int PRIMARY KEY, n int)";
+    await withTables(sql, captured({ fixed: { drift: "quarantine" } }), async (pipeline) => {
+      await database.query(
+        "ALTER TABLE fixed ADD COLUMN price numeric(8,2); INSERT INTO fixed VALUES (1, 1, 1.50), (2, 2, NULL)",
+      );
+      await sync(pipeline);
+      await database.query("UPDATE fixed SET price = 'NaN' WHERE id = 2");
+      await sync(pipeline);
+      const { schema } = await tableOf(pipeline, "fixed").existingSnapshot();
+      expect(schema.fields.map((f) => f.name)).not.toContain("price");
+      expect(await described(pipeline, "fixed")).toEqual(["added price: values rescued"]);
+      expect(await adoptColumn(tableOf(pipeline, "fixed"), "price", "decimal(8,2)")).toMatchObject({
+        adopted: 1,
+        left: 1,
+      });
+      const rows = await bronzeChanges(currentLake(), `${pipeline.name}/bronze/fixed`);
+      expect(rows.map((row) => [row.id, row.price, row._ingot_rescued])).toEqual([
+        [1, "1.50", null],
+        [2, null, null],
+        [2, null, '{"price":"NaN"}'],
+      ]);
+      await expect(adoptColumn(tableOf(pipeline, "fixed"), "n", "long")).rejects.toMatchObject({
+        code: "ADOPT_NOTHING",
+      });
+    });
+  });
+});
+
+describe("freeze", () => {
+  it("stops before it takes a row of another shape, and goes on once that is allowed", async () => {
+    const pipeline = captured({ frozen: { drift: "freeze" } });
+    await withTables("CREATE TABLE frozen (id int PRIMARY KEY)", pipeline, async () => {
+      await database.query(
+        "INSERT INTO frozen VALUES (1); ALTER TABLE frozen ADD COLUMN extra text; INSERT INTO frozen VALUES (2, 'x')",
+      );
+      await expect(sync(pipeline)).rejects.toMatchObject({
+        code: "SOURCE_SCHEMA_CHANGED",
+        value: "extra text added",
+      });
+      expect(await bronzeChanges(currentLake(), `${pipeline.name}/bronze/frozen`)).toEqual([]);
+      const { source } = pipeline;
+      await sync({ ...pipeline, source: { ...source, tables: { frozen: {} } } });
+      const after = await both(pipeline, "frozen", ["id", "extra"]);
+      expect(after.bronze).toEqual(after.source);
+    });
+  });
+});
