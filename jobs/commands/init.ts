@@ -42,7 +42,11 @@ export const initCommand = () =>
     .description(
       "Look at a database and write a project for it: configuration, pipeline, contracts, silver models.",
     )
-    .option("--from <url>", "address of the database; by default DATABASE_URL, else the embedded database")
+    .option(
+      "--from <url>",
+      "address of the database; by default DATABASE_URL, else the embedded database",
+      address,
+    )
     .option("--into <folder>", "where to write", ".")
     .option("--name <name>", "name of the pipeline; by default that of the database")
     .option(
@@ -131,7 +135,7 @@ function render(draft: Draft, options: Options, into: string): string {
   const style = styleFor();
   const paths = [...draft.files.keys()];
   const shown = relative(process.cwd(), into);
-  const parts = [renderChoices(draft, style, process.stdout.columns ?? 110)];
+  const parts = [renderChoices(draft, style, process.stdout.columns || 110)];
   if (options.dryRun) {
     for (const [path, text] of draft.files) parts.push(`${style.bold(path)}\n${text}`);
     parts.push(`${count(paths.length, "file")} would be written.\n`);

@@ -75,6 +75,12 @@ async function followAll(
               : `${at}  ${pipeline.name}  ${groupDigits(rows)} changes\n`,
           );
         },
+        onFollowing: (caughtUp) => {
+          runtime.endProgress();
+          const rows = caughtUp.reduce((sum, report) => sum + report.rows, 0);
+          if (!json)
+            process.stdout.write(`${pipeline.name}: caught up, ${groupDigits(rows)} rows; following\n`);
+        },
         onRetry: (error, wait) =>
           process.stderr.write(`${pipeline.name}: ${error.message}; again in ${formatDuration(wait)}\n`),
       }),

@@ -2,16 +2,10 @@
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
-import { type ChangesChoice, chooseChanges } from "./choose-changes.ts";
-import {
-  chooseTables,
-  type LeftTable,
-  listed,
-  qualified,
-  type TableChoice,
-  usableTables,
-} from "./choose-tables.ts";
-import { constantOf, nameTables, slugOf } from "./names.ts";
+import { askChanges, askName, askTables, checkName } from "./ask.ts";
+import type { ChangesChoice } from "./choose-changes.ts";
+import { type LeftTable, qualified, type TableChoice, usableTables } from "./choose-tables.ts";
+import { constantOf, nameTables } from "./names.ts";
 import { type PlannedTable, planTable } from "./plan-table.ts";
 import type { Questions } from "./questions.ts";
 import { readServer, type Server } from "./read-server.ts";
@@ -64,86 +58,6 @@ async function look(connectionString: string): Promise<{ server: Server; found: 
   } finally {
     await disconnect(client);
   }
-}
-
-function askName(server: Server, { ask }: Questions): Promise<string> {
-  const proposed = slugOf(server.database).slice(0, LONGEST_NAME).replace(/_+$/, "");
-  const fallback = RESERVED.includes(proposed) ? `${proposed}_db` : proposed;
-  return ask({ text: "Name of the pipeline", fallback, read: checkName });
-}
-
-/** Names that DuckDB keeps for catalogs of its own. */
-const RESERVED = ["main", "memory", "system", "temp"];
-/** Slot and publications are called after it, in 63 characters. */
-const LONGEST_NAME = 40;
-
-function checkName(name: string): string {
-  if (/^[a-z][a-z0-9_]*$/.test(name) && name.length <= LONGEST_NAME && !RESERVED.includes(name)) return name;
-  throw new TerminalError("this cannot be the name of a pipeline", {
-    code: "INIT_NAME",
-    value: name,
-    allowed: `lower case letters, digits and _, beginning with a letter; at most ${LONGEST_NAME}; not ${RESERVED.join(", ")}`,
-  });
-}
-
-async function askTables(
-  found: readonly FoundTable[],
-  options: TableChoice,
-  { ask, say }: Questions,
-): Promise<FoundTable[]> {
-  const all = [...new Set(found.map((table) => table.schema))];
-  const schemas =
-    options.schemas ??
-    (all.length === 1
-      ? all
-      : await ask({
-          text: "Schemas",
-          fallback: all.join(", "),
-          read: (answer) => {
-            chooseTables(found, { schemas: words(answer) });
-            return words(answer);
-          },
-        }));
-  const choice = { ...options, schemas };
-  if (options.tables !== undefined) return chooseTables(found, choice);
-  const offered = chooseTables(found, choice);
-  say(`  ${offered.length} tables: ${listed(offered.map(qualified))}\n`);
-  return ask({
-    text: "Tables: names, or patterns such as audit_*",
-    fallback: "all",
-    read: (answer) =>
-      answer === "all" ? offered : chooseTables(found, { ...choice, tables: words(answer) }),
-  });
-}
-
-const words = (answer: string) => answer.split(",").flatMap((word) => word.trim() || []);
-
-async function askChanges(
-  server: Server,
-  tables: readonly FoundTable[],
-  name: string,
-  asked: Changes | undefined,
-  { ask, say }: Questions,
-): Promise<ChangesChoice> {
-  if (asked !== undefined) return chooseChanges(server, tables, name, asked);
-  const proposed = chooseChanges(server, tables, name);
-  say(`  Proposed: ${proposed.why}\n`);
-  const answer = await ask({
-    text: "Changes: wal captures every one from the log, query asks the tables",
-    fallback: proposed.changes,
-    read: readChanges,
-  });
-  return answer === proposed.changes ? proposed : chooseChanges(server, tables, name, answer);
-}
-
-/** Throws `INIT_CHANGES`. */
-export function readChanges(answer: string): Changes {
-  if (answer === "wal" || answer === "query") return answer;
-  throw new TerminalError(`changes cannot be found by ${answer}`, {
-    code: "INIT_CHANGES",
-    value: answer,
-    allowed: "wal or query",
-  });
 }
 
 function withoutUnlogged(tables: readonly FoundTable[], changes: Changes) {

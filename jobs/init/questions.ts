@@ -1,5 +1,5 @@
 /** Questions at a terminal, each with an answer that Enter gives. */
-import { createInterface, type Interface } from "node:readline/promises";
+import { createInterface, type Interface } from "node:readline";
 import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
 import { styleFor } from "../terminal/style.ts";
 import { printable } from "../terminal/text.ts";
@@ -35,18 +35,17 @@ export function askAt(
   const { color, interrupt = () => process.kill(process.pid, "SIGINT") } = options;
   const style = styleFor(color);
   const terminal = createInterface({ input, output });
-  const closed = new AbortController();
-  let finished = false;
+  const lines = answersOf(terminal);
   terminal.on("SIGINT", () => {
     output.write("\n");
     interrupt();
   });
-  terminal.once("close", () => closed.abort());
   return {
     async ask({ text, fallback, read }) {
       for (;;) {
-        const prompt = `${style.cyan("?")} ${printable(text)} ${style.dim(`(${printable(fallback)})`)} `;
-        const answer = await answerTo(terminal, prompt, closed.signal);
+        terminal.setPrompt(`${style.cyan("?")} ${printable(text)} ${style.dim(`(${printable(fallback)})`)} `);
+        terminal.prompt();
+        const answer = await lines.next();
         try {
           return read(answer.trim() || fallback);
         } catch (error) {
@@ -55,25 +54,38 @@ export function askAt(
       }
     },
     say: (text) => void output.write(text),
-    close: () => {
-      if (!finished) terminal.close();
-      finished = true;
-    },
+    close: () => terminal.close(),
   };
 }
 
-async function answerTo(terminal: Interface, prompt: string, closed: AbortSignal): Promise<string> {
-  try {
-    closed.throwIfAborted();
-    return await terminal.question(prompt, { signal: closed });
-  } catch (cause) {
-    if (!closed.aborted) throw cause;
-    throw new TerminalError("the questions were not answered", {
-      code: "INIT_CANCELLED",
-      next: "Nothing was written. With --yes, defaults answer them.",
-      cause,
-    });
-  }
+/** Lines in their order, those among them that were typed before they were asked for. */
+function answersOf(terminal: Interface): { next(): Promise<string> } {
+  const typed: string[] = [];
+  let closed = false;
+  let wake = () => {};
+  terminal.on("line", (line) => {
+    typed.push(line);
+    wake();
+  });
+  terminal.once("close", () => {
+    closed = true;
+    wake();
+  });
+  return {
+    async next() {
+      if (typed.length === 0 && !closed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const line = typed.shift();
+      if (line !== undefined) return line;
+      throw new TerminalError("the questions were not answered", {
+        code: "INIT_CANCELLED",
+        next: "Nothing was written. With --yes, defaults answer them.",
+      });
+    },
+  };
 }
 
 const allowedText = (error: unknown) =>

@@ -19,6 +19,8 @@ export interface FollowOptions {
   readonly limits?: Partial<BatchLimits>;
   /** Told of each batch once it is durable. */
   readonly onCommitted?: (batch: { readonly rows: number; readonly endLsn: number }) => void;
+  /** Told when all that was there is in bronze and the stream is open; again after each new beginning. */
+  readonly onFollowing?: (caughtUp: readonly IngestReport[]) => void;
   /** Told of a failure that is tried over. */
   readonly onRetry?: (error: TransientError, waitMs: number) => void;
 }
@@ -29,7 +31,7 @@ export async function follow(
   pipeline: PipelineDefinition,
   options: FollowOptions,
 ): Promise<IngestReport[]> {
-  const { signal, limits, onCommitted, onRetry } = options;
+  const { signal, limits, onCommitted, onFollowing, onRetry } = options;
   let reports: IngestReport[] = [];
   for (let failures = 0; !signal.aborted; ) {
     try {
@@ -41,6 +43,7 @@ export async function follow(
         await captureChanges(context, pipeline, tables, {
           end: AbortSignal.any([signal, changed.signal]),
           onUnchecked: () => changed.abort(),
+          onOpen: () => onFollowing?.(reports),
           ...(limits ? { limits } : {}),
           onCommitted: (batch) => {
             failures = 0;

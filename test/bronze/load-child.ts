@@ -1,20 +1,24 @@
-/** A load as a process of its own, to be killed: `URL LAKE TABLE RANGE_BYTES`. Prints a line for each step it takes. */
+/** A load as a process of its own, which kills itself: see `load-process.ts`. */
+import { setTimeout as delay } from "node:timers/promises";
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { Lake } from "../../lakehouse/lake.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import { load } from "../../layers/bronze/ingest.ts";
 import { postgres } from "../../layers/definition/pipeline.ts";
+import type { KilledLoad } from "./load-process.ts";
 
-const [connectionString = "", folder = "", table = "", rangeBytes = "", changes = "query"] =
-  process.argv.slice(2);
+const { url, lake, table, rangeBytes, steps, milliseconds, changes }: KilledLoad = JSON.parse(
+  process.argv[2] ?? "",
+);
 const duckdb = await DuckDb.open({ memoryMb: 256, threads: 2 });
-const onProgress = () => process.stdout.write("step\n");
-const context = {
-  lake: new Lake(new LocalStore(folder), duckdb),
-  connectionString,
-  concurrency: 2,
-  onProgress,
+let told = 0;
+const onProgress = () => {
+  if (++told === steps) void delay(milliseconds).then(() => process.kill(process.pid, "SIGKILL"));
 };
-const source = postgres({ tables: { [table]: {} }, changes: changes === "wal" ? "wal" : "query" });
-await load(context, { name: "p", source }, { rangeBytes: Number(rangeBytes) });
+await load(
+  { lake: new Lake(new LocalStore(lake), duckdb), connectionString: url, concurrency: 2, onProgress },
+  { name: "p", source: postgres({ tables: { [table]: {} }, changes }) },
+  { rangeBytes },
+);
 duckdb.close();
+process.exit(0);

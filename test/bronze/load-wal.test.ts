@@ -1,6 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { expect, it } from "vitest";
 import { Lake } from "../../lakehouse/lake.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
@@ -13,6 +10,7 @@ import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { killedLoad } from "./load-process.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
@@ -79,7 +77,8 @@ it("a killed load goes on, its position is where the slot begins, and the rest l
   await database.query("INSERT INTO big SELECT g, 0, repeat('p', 200) FROM generate_series(1, 15000) g");
   const lake = newLake(folder.path, duckdb);
   for (let steps = 25; ; steps += 10) {
-    await kill(lake, "big", steps);
+    const at = { steps, milliseconds: 0, rangeBytes: RANGE, changes: "wal" as const };
+    expect(await killedLoad({ url: database.url, lake: lake.store.root, table: "big", ...at })).toBe(true);
     if ((await opened(lake).table("p/bronze/big").snapshot()) !== undefined) break;
   }
   const [slot] = await slotsOf("ingot_p");
@@ -102,23 +101,3 @@ it("a killed load goes on, its position is where the slot begins, and the rest l
   expect(await queryTable(opened(lake), "p/bronze/big", ids)).toEqual([{ n: 10_000 }]);
   await database.query("SELECT pg_drop_replication_slot('ingot_p')");
 });
-
-async function kill(lake: Lake, table: string, steps: number): Promise<void> {
-  const script = new URL("./load-child.ts", import.meta.url).pathname;
-  const args = [
-    "--import",
-    "jiti/register",
-    script,
-    database.url,
-    lake.store.root,
-    table,
-    String(RANGE),
-    "wal",
-  ];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const exited = once(child, "exit");
-  let seen = 0;
-  for await (const _line of createInterface({ input: child.stdout }))
-    if (++seen === steps) child.kill("SIGKILL");
-  expect((await exited)[1]).toBe("SIGKILL");
-}

@@ -45,7 +45,9 @@ async function readTable(table: TableDescription, mode: ReadMode): Promise<Row[]
   const fields = table.columns.map((column) => field(column.name, column.deltaType));
   const typed = typedSql(values, [...fields, field("_ingot_rescued", "string")]);
   const shown = table.columns.map((column) => shownSql(column.name, column.deltaType));
-  return duckdb.rows(`SELECT ${shown.join(", ")}, _ingot_rescued FROM (${typed}) AS stored ORDER BY stored.id`);
+  return duckdb.rows(
+    `SELECT ${shown.join(", ")}, _ingot_rescued FROM (${typed}) AS stored ORDER BY stored.id`,
+  );
 }
 
 /** The texts that Postgres prints, row by row. */

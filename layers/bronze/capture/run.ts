@@ -36,6 +36,8 @@ export interface CaptureRun {
   readonly onCommitted?: (batch: { readonly rows: number; readonly endLsn: number }) => void;
   /** Told that a table has to be compared with the source. */
   readonly onUnchecked?: () => void;
+  /** Told when the stream is open. */
+  readonly onOpen?: () => void;
 }
 
 export interface CapturedCount {
@@ -55,7 +57,7 @@ export async function captureChanges(
   context: CaptureContext,
   pipeline: PipelineDefinition,
   described: readonly TableDescription[],
-  { end, limits, onCommitted, onUnchecked }: CaptureRun,
+  { end, limits, onCommitted, onUnchecked, onOpen }: CaptureRun,
 ): Promise<CapturedCount[]> {
   const client = await connect(context.connectionString);
   try {
@@ -75,6 +77,7 @@ export async function captureChanges(
       ...(onCommitted ? { onCommitted } : {}),
       ...(onUnchecked ? { onUnchecked } : {}),
     });
+    onOpen?.();
     await (end === "caught-up" ? capture.until(now.lsn) : capture.follow(end));
     return tables.map((table) => {
       const counted = capture.counts.get(table) ?? { rows: 0, deleted: 0, bytes: 0 };

@@ -2,10 +2,11 @@
  * The historical load: all tables at one moment of the source, the largest first, in ranges that several connections
  * read. Each range is a step that lasts: a load that is killed goes on behind the last one.
  */
-import { codeOf, TransientError } from "../../../lakehouse/errors.ts";
+import { codeOf } from "../../../lakehouse/errors.ts";
 import { isMisread } from "../csv.ts";
 import { READINGS } from "../full-load.ts";
 import { type Ingestion, type IngestReport, readersOf, type TableWork } from "../ingestion.ts";
+import { readError } from "../postgres/read-error.ts";
 import { lockTables, measureExtents } from "./extent.ts";
 import { LoadProgress } from "./load-progress.ts";
 import { startOf } from "./load-start.ts";
@@ -109,7 +110,8 @@ class LoadRun {
       const { staged, bytes } = await this.attempt(reader, load, range);
       this.size.measured(range.bytes, performance.now() - began);
       this.progress.read(load, range, true);
-      if (!this.ingestion.shared.isOpen()) throw lostSnapshot();
+      const lost = this.ingestion.shared.lost();
+      if (lost) throw readError(lost);
       await load.add(range, staged, bytes);
     } catch (error) {
       this.progress.read(load, range, false);
@@ -145,11 +147,4 @@ class LoadRun {
     if (load.version === undefined) this.progress.failed(load);
     else this.progress.done(load, load.version);
   }
-}
-
-function lostSnapshot(): TransientError {
-  return new TransientError("the connection that held the source's moment was lost", {
-    code: "POSTGRES_CONNECTION_LOST",
-    next: "Run the same command again: what was committed stays, the rest is read again.",
-  });
 }

@@ -1,4 +1,5 @@
 /** The moment of the source that a run reads. */
+import type pg from "pg";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
 import type { IngestContext, TableWork } from "../ingestion.ts";
@@ -31,6 +32,7 @@ export async function openMoment(
   const client = await connect(connectionString);
   let exists: boolean;
   try {
+    await checkPrimary(client);
     await ensurePublication(
       client,
       pipeline,
@@ -50,6 +52,18 @@ export async function openMoment(
     await slot.end();
     throw error;
   }
+}
+
+/** A standby publishes what its primary publishes, and can neither change that nor, before Postgres 16, decode it. */
+async function checkPrimary(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ standby: boolean }>("SELECT pg_is_in_recovery() AS standby");
+  if (rows[0]?.standby !== true) return;
+  throw new TerminalError("changes cannot be captured from a standby", {
+    code: "POSTGRES_STANDBY",
+    value: "pg_is_in_recovery()",
+    allowed: 'the primary; a standby can be read with `changes: "query"`',
+    next: "Give DATABASE_URL the address of the primary. `limits` of the source keep the load gentle.",
+  });
 }
 
 /** Without the slot, changes of tables that are in bronze are missing: to begin a new one would hide that. */

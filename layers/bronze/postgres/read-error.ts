@@ -11,7 +11,7 @@ export function readError(error: unknown): unknown {
     return new TransientError("the standby ended a read that was in the way of its replication", {
       code: "POSTGRES_RECOVERY_CONFLICT",
       value: message,
-      next: `${AGAIN} To keep it from happening: hot_standby_feedback = on or a larger max_standby_streaming_delay on the standby, or limits.statementSeconds, which makes reads shorter.`,
+      next: `${AGAIN} To keep it from happening: hot_standby_feedback = on, or a larger max_standby_streaming_delay, on the standby.`,
       cause: error,
     });
   }

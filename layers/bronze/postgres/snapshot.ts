@@ -40,8 +40,8 @@ export interface SharedSnapshot {
   readonly control: pg.Client;
   /** A new connection inside a read-only transaction that sees exactly this moment; for the caller to disconnect. */
   reader(): Promise<pg.Client>;
-  /** Whether the moment, and the locks that `control` took, are still held. */
-  isOpen(): boolean;
+  /** Why the moment, and the locks that `control` took, are no longer held; undefined while they are. */
+  lost(): Error | undefined;
   end(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export async function shareSnapshot(connectionString: string): Promise<SharedSna
       moment,
       control: client,
       reader: () => openReader(connectionString, id),
-      isOpen: watch(client),
+      lost: watch(client),
       end: () => disconnect(client),
     };
   } catch (error) {
@@ -96,7 +96,7 @@ export async function shareSlotSnapshot(
       moment,
       control: client,
       reader: () => openReader(connectionString, slot.snapshot),
-      isOpen: watch(client),
+      lost: watch(client),
       end: async () => {
         await disconnect(client);
         await slot.end();
@@ -108,12 +108,15 @@ export async function shareSlotSnapshot(
   }
 }
 
-function watch(client: pg.Client): () => boolean {
-  let open = true;
-  client.once("end", () => {
-    open = false;
+function watch(client: pg.Client): () => Error | undefined {
+  let lost: Error | undefined;
+  client.once("error", (error) => {
+    lost ??= error;
   });
-  return () => open;
+  client.once("end", () => {
+    lost ??= new Error("Connection terminated");
+  });
+  return () => lost;
 }
 
 const BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

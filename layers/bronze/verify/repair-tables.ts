@@ -7,11 +7,11 @@ import type { PipelineDefinition } from "../../definition/pipeline.ts";
 import type { IngestContext } from "../ingestion.ts";
 import { positionActions } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
-import { RateLimit } from "../postgres/rate-limit.ts";
 import type { SharedSnapshot } from "../postgres/snapshot.ts";
 import { comparingTables, progressTask, RANGE_ROWS, type TableToCompare } from "./compare-tables.ts";
 import { repairTable, samePosition } from "./repair.ts";
 import { reportOf, type TableVerification } from "./report.ts";
+import { ingestionOf } from "./verification-run.ts";
 
 export interface RepairOptions {
   readonly tables: readonly TableDescription[];
@@ -38,9 +38,7 @@ export async function repairTables(
     const target = context.lake.table(`${pipeline.name}/bronze/${table.bronze}`);
     wanted.push({ table, base: bases?.get(table.bronze) ?? (await target.existingSnapshot()) });
   }
-  const megabytes = pipeline.source.limits?.megabytesPerSecond;
-  const rate = megabytes === undefined ? undefined : new RateLimit(megabytes);
-  const ingestion = { context, pipeline, shared, rate };
+  const ingestion = ingestionOf(context, pipeline, shared);
   return comparingTables(ingestion, wanted, { rangeRows }, async (compared) => {
     const reports: TableVerification[] = [];
     for (const { work, compared: ranges, bytes, startedAt } of compared) {
