@@ -31,21 +31,9 @@ export function checkName(name: string): string {
 export async function askTables(
   found: readonly FoundTable[],
   options: TableChoice,
-  { ask, say }: Questions,
+  { ask, say }: Pick<Questions, "ask" | "say">,
 ): Promise<FoundTable[]> {
-  const all = [...new Set(found.map((table) => table.schema))];
-  const schemas =
-    options.schemas ??
-    (all.length === 1
-      ? all
-      : await ask({
-          text: "Schemas",
-          fallback: all.join(", "),
-          read: (answer) => {
-            chooseTables(found, { schemas: words(answer) });
-            return words(answer);
-          },
-        }));
+  const schemas = options.schemas ?? (await askSchemas(found, { ask, say }));
   const choice = { ...options, schemas };
   if (options.tables !== undefined) return chooseTables(found, choice);
   const offered = chooseTables(found, choice);
@@ -55,6 +43,24 @@ export async function askTables(
     fallback: "all",
     read: (answer) =>
       answer === "all" ? offered : chooseTables(found, { ...choice, tables: words(answer) }),
+  });
+}
+
+async function askSchemas(
+  found: readonly FoundTable[],
+  { ask, say }: Pick<Questions, "ask" | "say">,
+): Promise<readonly string[]> {
+  const all = [...new Set(found.map((table) => table.schema))];
+  if (all.length === 1) return all;
+  say(`  ${all.length} schemas: ${listed(all)}\n`);
+  return ask({
+    text: "Schemas",
+    fallback: "all",
+    read: (answer) => {
+      const schemas = answer === "all" ? all : words(answer);
+      chooseTables(found, { schemas });
+      return schemas;
+    },
   });
 }
 

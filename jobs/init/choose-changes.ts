@@ -22,7 +22,8 @@ export function chooseChanges(
 ): ChangesChoice {
   const logged = tables.filter((table) => !table.unlogged);
   const publication = findPublication(server, logged, `ingot_${pipeline}`);
-  const obstacles = obstaclesOf(server, publication);
+  const unlogged = logged.length === 0 ? ["the tables are unlogged"] : [];
+  const obstacles = [...obstaclesOf(server, publication), ...unlogged];
   const named = publication === `ingot_${pipeline}` ? {} : { publication };
   if (asked === "query") return { changes: "query", why: "query was asked for", obstacles: [] };
   if (asked === "wal") {

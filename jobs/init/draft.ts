@@ -32,21 +32,21 @@ export interface Draft {
 /** The file that every project has. */
 export const CONFIG_FILE = "ingot.config.ts";
 
-/** Looks at the database, asks what is open, and drafts the project. */
+/** Looks at the database, asks what is open, and drafts the project. Throws `INIT_NO_TABLES` where it has none. */
 export async function draftProject(
   connectionString: string,
   options: DraftOptions,
   questions: Questions,
 ): Promise<Draft> {
+  if (options.name !== undefined) checkName(options.name);
   const { server, found } = await look(connectionString);
   if (found.length === 0) throw noTables(server);
   const name = options.name ?? (await askName(server, questions));
-  checkName(name);
   const { usable, left } = usableTables(await askTables(found, options, questions));
   if (usable.length === 0) throw noTables(server, left);
   const choice = await askChanges(server, usable, name, options.changes, questions);
   const { taken, unlogged } = withoutUnlogged(usable, choice.changes);
-  if (taken.length === 0) throw noTables(server, unlogged);
+  if (taken.length === 0) throw noTables(server, [...left, ...unlogged]);
   const pipeline = planPipeline(name, choice, taken);
   return { pipeline, left: [...left, ...unlogged], files: await writeFiles(pipeline) };
 }

@@ -25,9 +25,9 @@ export function currentStateSql(rows: string, key: readonly string[], columns: r
   if (key.length > 0) return `SELECT * FROM (${newestSql(rows, key)}) WHERE ${META.operation} <> 'd'`;
   const names = [...columns, META.rescued].map(identifier).join(", ");
   return `SELECT ${names} FROM (
-    SELECT ${names}, unnest(range(n)) FROM (
-      SELECT ${names}, sum(CASE ${META.operation} WHEN 'd' THEN -1 ELSE 1 END)::BIGINT AS n
-        FROM (${sinceTruncationSql(rows)}) GROUP BY ALL) WHERE n > 0)`;
+    SELECT ${names}, unnest(range(_ingot_count)) FROM (
+      SELECT ${names}, sum(CASE ${META.operation} WHEN 'd' THEN -1 ELSE 1 END)::BIGINT AS _ingot_count
+        FROM (${sinceTruncationSql(rows)}) GROUP BY ALL) WHERE _ingot_count > 0)`;
 }
 
 /** Columns of a bronze table that are the source's. */

@@ -3,11 +3,13 @@
  * brought is found by comparing the tables with the source. Changes of that time are taken as what came of them.
  */
 import type pg from "pg";
+import { TransientError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
 import type { IngestContext } from "../ingestion.ts";
-import { readPosition } from "../position.ts";
+import { readPosition, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
+import { formatLsn } from "../postgres/lsn.ts";
 import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
 import { dropSlot } from "../postgres/replication/slot.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
@@ -40,6 +42,7 @@ export async function recoverSlot(
       await createSlotSnapshot(connectionString, provisional(slot)),
     );
     try {
+      await checkAhead(context, pipeline, tables, shared.moment.lsn);
       await repairTables(context, pipeline, shared, { tables, movePosition: true });
     } finally {
       await shared.end();
@@ -63,6 +66,29 @@ async function capturedSoFar(
     if (position !== undefined && position.load === undefined) captured.push(table);
   }
   return captured;
+}
+
+/**
+ * A standby that was promoted may lack the end of what its primary wrote. Changes of that end are in bronze, and what
+ * is read now must come behind them.
+ */
+async function checkAhead(
+  { lake }: IngestContext,
+  pipeline: PipelineDefinition,
+  tables: readonly TableDescription[],
+  lsn: number,
+): Promise<void> {
+  for (const { bronze } of tables) {
+    const base = await lake.table(`${pipeline.name}/bronze/${bronze}`).existingSnapshot();
+    const taken = base.transactions.get(SOURCE_APP)?.version ?? 0;
+    if (taken <= lsn) continue;
+    throw new TransientError("the source's WAL lies behind what was taken from it before", {
+      code: "SOURCE_BEHIND",
+      value: `${formatLsn(lsn)}, taken up to ${formatLsn(taken)}`,
+      allowed: `a source that has written beyond ${formatLsn(taken)}`,
+      next: "Run `ingot sync` again when it has; what the former primary alone had is then taken back.",
+    });
+  }
 }
 
 /** Gives a slot its final name; a copy begins where the original does. */

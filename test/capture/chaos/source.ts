@@ -124,6 +124,17 @@ const statement = fc.oneof(
   },
 );
 
+/**
+ * Changes of the columns of `accounts`, in the order in which they can happen. Two come with values for rows that are
+ * there, of which the WAL says nothing.
+ */
+export const SCHEMA_CHANGES = [
+  "ALTER TABLE accounts ADD COLUMN note text",
+  "ALTER TABLE accounts ADD COLUMN state text DEFAULT 'open'",
+  "ALTER TABLE accounts ALTER COLUMN n TYPE bigint",
+  "ALTER TABLE accounts RENAME COLUMN note TO remark",
+] as const;
+
 /** Statements of one transaction, parts of it in savepoints that are kept or rolled back, and how it ends. */
 export const transaction = fc.record({
   parts: fc.array(fc.tuple(statement, fc.constantFrom("plain", "plain", "kept", "undone")), {

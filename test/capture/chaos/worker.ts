@@ -6,7 +6,7 @@ import { Lake } from "../../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../../lakehouse/progress.ts";
 import { LocalStore } from "../../../lakehouse/store/local.ts";
 import { follow } from "../../../layers/bronze/follow.ts";
-import { sync } from "../../../layers/bronze/ingest.ts";
+import { keepUp } from "../../../layers/bronze/keep-up.ts";
 import {
   type PipelineDefinition,
   type PostgresSource,
@@ -50,7 +50,7 @@ for (;;) {
       const signal = new AbortController().signal;
       await follow(context, pipeline, { signal, limits: { rows: 200, bytes: 20_000, milliseconds: 20 } });
     }
-    await sync(context, pipeline);
+    await keepUp(context, pipeline);
   } catch (error) {
     // What a scheduler does: it runs the same command again.
     if (!(error instanceof TransientError)) throw error;
