@@ -20,10 +20,10 @@ export function chooseChanges(
   pipeline: string,
   asked?: Changes,
 ): ChangesChoice {
-  const logged = tables.filter((table) => !table.unlogged);
-  const publication = findPublication(server, logged, `ingot_${pipeline}`);
-  const unlogged = logged.length === 0 ? ["the tables are unlogged"] : [];
-  const obstacles = [...obstaclesOf(server, publication), ...unlogged];
+  const captured = tables.filter((table) => uncapturable(table) === undefined);
+  const publication = findPublication(server, captured, `ingot_${pipeline}`);
+  const none = captured.length === 0 ? ["none of the tables can be captured"] : [];
+  const obstacles = [...obstaclesOf(server, publication), ...none];
   const named = publication === `ingot_${pipeline}` ? {} : { publication };
   if (asked === "query") return { changes: "query", why: "query was asked for", obstacles: [] };
   if (asked === "wal") {
@@ -35,6 +35,13 @@ export function chooseChanges(
   const covered = publication === `ingot_${pipeline}` ? "publications" : `use the publication ${publication}`;
   const why = `wal, as wal_level is logical and ${server.user} may make slots and ${covered}`;
   return { changes: "wal", why, ...named, obstacles };
+}
+
+/** Why a table's changes cannot be captured, whatever the server allows. */
+export function uncapturable({ unlogged, inherited }: FoundTable): string | undefined {
+  if (unlogged) return "it is unlogged, so its changes are not in the WAL";
+  if (inherited) return "other tables inherit from it: a read shows their rows, capture does not";
+  return undefined;
 }
 
 function obstaclesOf(server: Server, publication: string | undefined): string[] {

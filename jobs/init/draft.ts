@@ -3,10 +3,11 @@ import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { askChanges, askName, askTables, checkName } from "./ask.ts";
-import type { ChangesChoice } from "./choose-changes.ts";
+import { type ChangesChoice, uncapturable } from "./choose-changes.ts";
 import { type LeftTable, qualified, type TableChoice, usableTables } from "./choose-tables.ts";
 import { constantOf, nameTables } from "./names.ts";
 import { type PlannedTable, planTable } from "./plan-table.ts";
+import { probeTables } from "./probe.ts";
 import type { Questions } from "./questions.ts";
 import { readServer, type Server } from "./read-server.ts";
 import { type FoundTable, readTables } from "./read-tables.ts";
@@ -45,10 +46,10 @@ export async function draftProject(
   const { usable, left } = usableTables(await askTables(found, options, questions));
   if (usable.length === 0) throw noTables(server, left);
   const choice = await askChanges(server, usable, name, options.changes, questions);
-  const { taken, unlogged } = withoutUnlogged(usable, choice.changes);
-  if (taken.length === 0) throw noTables(server, [...left, ...unlogged]);
-  const pipeline = planPipeline(name, choice, taken);
-  return { pipeline, left: [...left, ...unlogged], files: await writeFiles(pipeline) };
+  const { taken, uncaptured } = splitByChanges(usable, choice.changes);
+  if (taken.length === 0) throw noTables(server, [...left, ...uncaptured]);
+  const pipeline = planPipeline(name, choice, await probe(connectionString, taken));
+  return { pipeline, left: [...left, ...uncaptured], files: await writeFiles(pipeline) };
 }
 
 async function look(connectionString: string): Promise<{ server: Server; found: FoundTable[] }> {
@@ -60,13 +61,25 @@ async function look(connectionString: string): Promise<{ server: Server; found: 
   }
 }
 
-function withoutUnlogged(tables: readonly FoundTable[], changes: Changes) {
-  const left = changes === "wal" ? tables.filter((table) => table.unlogged) : [];
-  const why = "it is unlogged, so its changes are not in the WAL";
-  return {
-    taken: tables.filter((table) => !left.includes(table)),
-    unlogged: left.map((table) => ({ table: qualified(table), why })),
-  };
+async function probe(connectionString: string, tables: readonly FoundTable[]): Promise<FoundTable[]> {
+  const client = await connect(connectionString);
+  try {
+    return await probeTables(client, tables);
+  } finally {
+    await disconnect(client);
+  }
+}
+
+/** Parts the tables whose changes can be found in that way from the others. */
+function splitByChanges(tables: readonly FoundTable[], changes: Changes) {
+  const taken: FoundTable[] = [];
+  const uncaptured: LeftTable[] = [];
+  for (const table of tables) {
+    const why = changes === "wal" ? uncapturable(table) : undefined;
+    if (why === undefined) taken.push(table);
+    else uncaptured.push({ table: qualified(table), why });
+  }
+  return { taken, uncaptured };
 }
 
 function planPipeline(name: string, choice: ChangesChoice, tables: readonly FoundTable[]): PlannedPipeline {

@@ -58,6 +58,10 @@ export interface FoundTable extends z.infer<typeof tableRow> {
   readonly indexes: readonly FoundIndex[];
 }
 
+/** Types with values that only Postgres has, and what those look like: infinities, NaN, years that have no four digits. */
+export const MISPLACING: readonly string[] = ["date", "timestamp", "timestamptz", "numeric"];
+export const MISPLACED = "[Ii]nfinity|NaN| BC|[0-9]{5,}-";
+
 // A partition is part of its table; tables of an extension are not the application's.
 const TABLES_SQL = `
   SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
@@ -77,7 +81,7 @@ const TABLES_SQL = `
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
    ORDER BY n.nspname <> 'public', n.nspname, c.relname`;
 
-// Statistics show a value that is frequent, or the least or greatest: infinite ones are one of these.
+// Statistics show values that are frequent, the least and the greatest: mostly, infinite ones are among these.
 const COLUMNS_SQL = `
   WITH RECURSIVE domains(domain, base, typmod) AS (
     SELECT oid, typbasetype, typtypmod FROM pg_type WHERE typtype = 'd'
@@ -86,9 +90,9 @@ const COLUMNS_SQL = `
   SELECT a.attrelid::int8::float8 AS table, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS display,
          b.typname::text AS base, bn.nspname = 'pg_catalog' AS "builtIn", b.typcategory::text AS category,
          greatest(a.atttypmod, d.typmod) AS typmod, a.attnotnull AS required, a.attgenerated <> '' AS generated,
-         b.typname IN ('date', 'timestamp', 'timestamptz', 'numeric') AND EXISTS (
+         b.typname = ANY ($2) AND EXISTS (
            SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-             AND concat(s.most_common_vals, s.histogram_bounds) ~ 'infinity|NaN| BC|[0-9]{5,}-') AS misplaced,
+             AND concat(s.most_common_vals, s.histogram_bounds) ~ $3) AS misplaced,
          col_description(a.attrelid, a.attnum) AS comment,
          (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = b.oid) AS labels
     FROM pg_attribute a
@@ -113,9 +117,10 @@ const INDEXES_SQL = `
 
 export async function readTables(client: pg.Client): Promise<FoundTable[]> {
   const tables = z.array(tableRow).parse((await client.query(TABLES_SQL)).rows);
-  const oids = [tables.map((table) => table.oid)];
-  const columns = byTable(z.array(columnRow).parse((await client.query(COLUMNS_SQL, oids)).rows));
-  const indexes = byTable(z.array(indexRow).parse((await client.query(INDEXES_SQL, oids)).rows));
+  const oids = tables.map((table) => table.oid);
+  const described = await client.query(COLUMNS_SQL, [oids, MISPLACING, MISPLACED]);
+  const columns = byTable(z.array(columnRow).parse(described.rows));
+  const indexes = byTable(z.array(indexRow).parse((await client.query(INDEXES_SQL, [oids])).rows));
   return tables.map((table) => ({
     ...table,
     columns: columns.get(table.oid) ?? [],

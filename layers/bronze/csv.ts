@@ -10,6 +10,8 @@ import type { ColumnMapping } from "./postgres/types.ts";
 const LONGEST_ROW = 8 * 1024 * 1024;
 /** Postgres makes no row of COPY longer than this. */
 const LONGEST_OF_ALL = 1024 * 1024 * 1024;
+/** Columns from which on lack of memory is their doing: each takes a buffer at every step of its way. */
+const WIDE = 200;
 /** A row takes its own buffer, and its value twice on the way into a file. */
 const MEMORY_OF_ROW = 3;
 
@@ -55,15 +57,23 @@ export function valuesSql(columns: readonly ColumnMapping[], mode: ReadMode): st
 
 /** JSON of the texts of all values that have no place; NULL where all have one. */
 function rescuedSql(columns: readonly ColumnMapping[]): string {
-  const members = columns
-    .filter(({ name, careful }) => careful !== identifier(name))
-    .map(({ name, careful }) => {
-      const [text, key] = [identifier(name), literal(`${JSON.stringify(name)}:`)];
-      return `CASE WHEN ${text} IS NOT NULL AND (${careful}) IS NULL THEN ${key} || to_json(${text})::VARCHAR END`;
-    });
+  const members = columns.flatMap((column) => {
+    const condition = misplacedSql(column);
+    if (condition === undefined) return [];
+    const key = literal(`${JSON.stringify(column.name)}:`);
+    return `CASE WHEN ${condition} THEN ${key} || to_json(${identifier(column.name)})::VARCHAR END`;
+  });
   return members.length === 0
     ? "NULL::VARCHAR"
     : `'{' || nullif(concat_ws(',', ${members.join(", ")}), '') || '}'`;
+}
+
+/** SQL that tells where a column's text has no place; undefined where all texts have one. */
+function misplacedSql({ name, careful, misplaced }: ColumnMapping): string | undefined {
+  const text = identifier(name);
+  if (careful === text) return undefined;
+  if (misplaced?.careful === careful) return misplaced.sql === "false" ? undefined : misplaced.sql;
+  return `${text} IS NOT NULL AND (${careful}) IS NULL`;
 }
 
 /**
@@ -93,8 +103,10 @@ export async function readingCsv<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
-    const tooLong = /maximum line size/i.test(error.message) || error.code === "DUCKDB_OUT_OF_MEMORY";
-    if (tooLong && longestRow === "memory") throw rowTooLong(table);
+    const outOfMemory = error.code === "DUCKDB_OUT_OF_MEMORY";
+    if (longestRow === "memory" && (outOfMemory || /maximum line size/i.test(error.message)))
+      throw rowTooLong(table);
+    if (outOfMemory && table.columns.length >= WIDE) throw tooWide(table, error);
     throw isMisread(error) ? misread(table, error.message) : error;
   }
 }
@@ -117,6 +129,17 @@ function rowTooLong(table: TableDescription): TerminalError {
     value: `${table.schema}.${table.name}`,
     allowed: `rows of a third of the memory that DuckDB may use, at most ${LONGEST_OF_ALL} bytes`,
     next: `Set INGOT_MEMORY_MB to ${MEMORY_OF_ROW + 1} times the longest row's megabytes; bytes count double, as hexadecimal digits.`,
+  });
+}
+
+function tooWide(table: TableDescription, cause: TerminalError): TerminalError {
+  const columns = table.columns.length;
+  return new TerminalError(`${table.schema}.${table.name} has more columns than the memory has room for`, {
+    code: "DUCKDB_OUT_OF_MEMORY",
+    value: `${columns} columns`,
+    allowed: "about one column for each megabyte that DuckDB may use",
+    next: `Set INGOT_MEMORY_MB to ${Math.ceil(columns / 256) * 256} or more.`,
+    cause,
   });
 }
 

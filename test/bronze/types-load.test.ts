@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { load } from "../../layers/bronze/ingest.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { mapColumn, typesOf, valueInSql } from "../../layers/bronze/postgres/types.ts";
@@ -21,8 +22,8 @@ const folder = useFolder();
 const database = useDatabase();
 
 /** Loads a table into a new lake; answers how to query it as `t`. */
-async function loaded(table: string, options: SourceTable = {}) {
-  const lake = newLake(folder.path, duckdb);
+async function loaded(table: string, options: SourceTable = {}, engine = duckdb) {
+  const lake = newLake(folder.path, engine);
   const pipeline = { name: "p", source: postgres({ tables: { [table]: options } }) };
   await load(ingestContext(lake, database.url), pipeline);
   return (sql: string) => queryTable(lake, `p/bronze/${table}`, sql);
@@ -108,13 +109,13 @@ it("keeps a byte order mark that the first text begins with, and rows of nothing
 it("loads rows of many megabytes", async () => {
   await database.query("CREATE TABLE long (id int PRIMARY KEY, note text, data bytea)");
   await database.query(
-    `INSERT INTO long VALUES (1, 'short', NULL), (2, repeat(E'line "1"\\n', 3000000), NULL), (3, 'x', convert_to(repeat('ab', 10000000), 'UTF8'))`,
+    `INSERT INTO long VALUES (1, 'short', NULL), (2, repeat(E'line "1"\\n', 1200000), NULL), (3, 'x', convert_to(repeat('ab', 2500000), 'UTF8'))`,
   );
   const query = await loaded("long");
   const [source] = await database.query("SELECT md5(note) AS note FROM long WHERE id = 2");
   expect(await query("SELECT md5(note) AS note FROM t WHERE id = 2")).toEqual([source]);
   expect(await query("SELECT octet_length(data)::INTEGER AS n FROM t WHERE id = 3")).toEqual([
-    { n: 20_000_000 },
+    { n: 5_000_000 },
   ]);
 });
 
@@ -122,14 +123,17 @@ it("loads as many columns as Postgres allows, with names of any kind", async () 
   const names = Array.from({ length: 1599 }, (_, i) =>
     i % 2 === 0 ? `"Spalte ""${i}"" ü,;"` : `"${"x".repeat(58)}${i}"`,
   );
-  const types = ["int", "text", "numeric(9,3)", "date", "int[]"];
+  const types = ["int", "text", "numeric(9,3)", "date", "timestamptz"];
   const columns = names.map((name, i) => `${name} ${types[i % types.length]}`);
   await database.query(`CREATE TABLE "Wide ""one""" (id int PRIMARY KEY, ${columns.join(", ")})`);
   await database.query(
     `INSERT INTO "Wide ""one""" (id, ${names[3]}, ${names[1598]}) VALUES (1, '2020-01-01', '2021-02-03')`,
   );
   await database.query(`INSERT INTO "Wide ""one""" (id, ${names[3]}) VALUES (2, 'infinity')`);
-  const query = await loaded('Wide "one"');
+  // Columns take memory by their number, more than the other tests have.
+  const engine = await DuckDb.open({ memoryMb: 2048, threads: 2 });
+  onTestFinished(() => engine.close());
+  const query = await loaded('Wide "one"', {}, engine);
   expect(await query(`SELECT id, ${names[3]} AS d, _ingot_rescued AS r FROM t ORDER BY id`)).toEqual([
     { id: 1, d: "2020-01-01", r: null },
     { id: 2, d: null, r: JSON.stringify({ [`${"x".repeat(58)}3`]: "infinity" }) },

@@ -15,8 +15,8 @@ export async function sourceRows(
 ): Promise<string[]> {
   const list = columns.map((name) => {
     const column = identifier(name);
-    return `CASE pg_typeof(${column})::text WHEN 'timestamp with time zone'
-      THEN ((extract(epoch FROM ${column}::text::timestamptz) * 1000000)::bigint)::text ELSE ${column}::text END`;
+    return `CASE WHEN pg_typeof(${column})::text LIKE 'timestamp%'
+      THEN ((extract(epoch FROM (${column}::text || CASE WHEN pg_typeof(${column})::text LIKE '%without%' THEN '+00' ELSE '' END)::timestamptz) * 1000000)::bigint)::text ELSE ${column}::text END`;
   });
   const rows = await database.query<{ row: (string | null)[] }>(
     `SELECT ARRAY[${list.join(", ")}]::text[] AS row FROM ${table}`,

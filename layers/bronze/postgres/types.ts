@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { DataType } from "../../../lakehouse/delta/schema.ts";
 import { identifier } from "../../../lakehouse/duckdb/quote.ts";
 import { exactSql } from "./types/exact.ts";
-import { type BaseType, placeOf } from "./types/place.ts";
+import { type BaseType, type Misplaced, placeOf } from "./types/place.ts";
 import { typeName } from "./types/type-name.ts";
 
 /** A type of the source, domains taken for what they are made of. */
@@ -36,6 +36,8 @@ export interface ColumnMapping {
   readonly fast: string;
   /** SQL over the CSV field as text, named as the column; NULL where the value has no place. */
   readonly careful: string;
+  /** A cheaper way to ask for values without place; void where `careful` is another than it was made for. */
+  readonly misplaced?: Misplaced | undefined;
   /** Computed by the source from other columns. pgoutput does not send it before Postgres 18. */
   readonly generated?: boolean | undefined;
 }

@@ -27,7 +27,17 @@ export interface Place {
   readonly fast: string;
   /** SQL over the field as text; NULL where the value has no place. */
   readonly careful: string;
+  /** A cheap way to tell where `careful` is NULL. */
+  readonly misplaced?: Misplaced;
 }
+
+/** SQL over the field as text that tells whether there is a value and it has no place; holds for one `careful`. */
+export interface Misplaced {
+  readonly sql: string;
+  readonly careful: string;
+}
+
+const NEVER = "false";
 
 /** Types whose values all have a place, and which DuckDB's reader takes as they are. */
 const DIRECT: Readonly<Record<string, readonly [delta: string, csv: string]>> = {
@@ -55,16 +65,24 @@ export function placeOf(type: BaseType | undefined, name: string, quoted: string
   if (type.element) return arrayPlace(type.element, name, quoted) ?? text;
   const deltaType = type.builtIn ? scalarType(type) : undefined;
   if (deltaType === undefined) return text;
-  const careful = exactSql(quoted, deltaType, type.name);
+  const exact = exactSql(quoted, deltaType, type.name);
   const direct = DIRECT[type.name];
-  if (direct) return { ...text, deltaType, csvType: direct[1], careful };
+  if (direct) return { ...text, deltaType, csvType: direct[1], ...checked(exact, NEVER) };
   if (type.name === "numeric") {
     // Postgres prints as many digits as the column has: no cast of them rounds. NaN fails.
     const csvType = String(deltaType).toUpperCase();
-    return { ...text, deltaType, csvType, careful: `TRY_CAST(${quoted} AS ${csvType})` };
+    return {
+      ...text,
+      deltaType,
+      csvType,
+      ...checked(`TRY_CAST(${quoted} AS ${csvType})`, `${quoted} = 'NaN'`),
+    };
   }
-  return { ...text, ...fastPlace(type.name, name, quoted), deltaType, careful };
+  const { misplaced, ...fast } = fastPlace(type.name, name, quoted);
+  return { ...text, ...fast, deltaType, ...checked(exact, misplaced) };
 }
+
+const checked = (careful: string, sql: string) => ({ careful, misplaced: { careful, sql } });
 
 /** The Delta type of one value; undefined where it stays text. */
 function scalarType({ name, typmod }: BaseType): string | undefined {
@@ -75,26 +93,32 @@ function scalarType({ name, typmod }: BaseType): string | undefined {
   return DIRECT[name]?.[0];
 }
 
-/** Reads that look for values without place at little cost. */
-function fastPlace(type: string, name: string, quoted: string): Pick<Place, "csvType" | "fast"> {
-  const misplaced = `error(${literal(NO_PLACE + name)})`;
-  if (type === "bytea") return { csvType: "VARCHAR", fast: `unhex(substr(${quoted}, 3))` };
-  if (type === "timestamp") {
-    const [first, end] = ["TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '10000-01-01 00:00:00'"];
+/** Reads that look for values without place at little cost; `misplaced` tells them by their text. */
+function fastPlace(
+  type: string,
+  name: string,
+  quoted: string,
+): Pick<Place, "csvType" | "fast"> & { readonly misplaced: string } {
+  const error = `error(${literal(NO_PLACE + name)})`;
+  if (type === "bytea") return { csvType: "VARCHAR", fast: `unhex(substr(${quoted}, 3))`, misplaced: NEVER };
+  // DuckDB's reader takes days before Christ for days after, and makes NULL of a TIMESTAMPTZ that it cannot read.
+  if (type === "date") {
+    const misplaced = `strlen(${quoted}) <> 10`;
     return {
-      csvType: "TIMESTAMP",
-      fast: `CASE WHEN ${quoted} < ${first} OR ${quoted} >= ${end} THEN ${misplaced} ELSE ${quoted} END`,
+      csvType: "VARCHAR",
+      fast: `CASE WHEN ${misplaced} THEN ${error} ELSE ${quoted}::DATE END`,
+      misplaced,
     };
   }
-  // DuckDB's reader takes days before Christ for days after, and makes NULL of a TIMESTAMPTZ that it cannot read.
-  const [other, target] =
-    type === "date"
-      ? [`strlen(${quoted}) <> 10`, "DATE"]
-      : [`${quoted}[11] <> ' '`, "TIMESTAMP WITH TIME ZONE"];
-  return {
-    csvType: "VARCHAR",
-    fast: `CASE WHEN ${other} THEN ${misplaced} ELSE ${quoted}::${target} END`,
-  };
+  const noYear = `${quoted}[11] <> ' '`;
+  const misplaced = `(${noYear} OR contains(${quoted}, 'BC'))`;
+  if (type === "timestamptz") {
+    const fast = `CASE WHEN ${noYear} THEN ${error} ELSE ${quoted}::TIMESTAMP WITH TIME ZONE END`;
+    return { csvType: "VARCHAR", fast, misplaced };
+  }
+  const [first, end] = ["TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '10000-01-01 00:00:00'"];
+  const outside = `${quoted} < ${first} OR ${quoted} >= ${end}`;
+  return { csvType: "TIMESTAMP", fast: `CASE WHEN ${outside} THEN ${error} ELSE ${quoted} END`, misplaced };
 }
 
 function arrayPlace(element: BaseType, name: string, quoted: string): Place | undefined {
