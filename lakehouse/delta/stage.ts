@@ -105,9 +105,17 @@ function parquetOptions(layout: Layout): string[] {
     "FILENAME_PATTERN 'part-{uuid}'",
     "RETURN_STATS",
   ];
+  if (fields.length > WIDE) options.push(`ROW_GROUP_SIZE ${rowGroupSize(fields.length)}`);
   if (layout.mapping !== "none" && fields.length > 0) options.push(`FIELD_IDS ${fieldIdsSql(fields)}`);
   return options;
 }
+
+/** Columns from which on a row group of DuckDB's usual size is more than fits into little memory. */
+const WIDE = 64;
+/** Values of a row group of a wide table; rows come in vectors of 2,048. */
+const GROUP_VALUES = 4_000_000;
+
+const rowGroupSize = (columns: number) => Math.max(1, Math.floor(GROUP_VALUES / columns / 2048)) * 2048;
 
 function holdsFloats(type: DataType): boolean {
   if (typeof type === "string") return type === "float" || type === "double";
