@@ -85,6 +85,19 @@ describe("capture", () => {
     });
   });
 
+  it("takes rows of many megabytes", async () => {
+    await withTables(
+      "CREATE TABLE huge (id int PRIMARY KEY, body text)",
+      captured({ huge: {} }),
+      async (pipeline) => {
+        await database.query("INSERT INTO huge VALUES (1, repeat('\"abcdefghi', 2000000)), (2, 'small')");
+        await sync(pipeline);
+        const { bronze, source } = await both(pipeline, "huge", ["id", "body"]);
+        expect(bronze).toEqual(source);
+      },
+    );
+  });
+
   it("keeps tables apart that differ in schema, and takes names as they are", async () => {
     const sql = `CREATE SCHEMA "Ödd schema"; CREATE TABLE "Ödd schema"."a ""b" ("key, 1" int PRIMARY KEY, "SELECT" text);
       CREATE TABLE same (id int PRIMARY KEY); CREATE TABLE "Ödd schema".same (id int PRIMARY KEY)`;

@@ -8,8 +8,11 @@ import { META, META_COLUMNS } from "../../definition/bronze-columns.ts";
 import { csvSql, isMisread, valuesSql } from "../csv.ts";
 import type { Segment } from "./batch.ts";
 import type { CapturedTable, Shape } from "./captured-table.ts";
-import { ROW_FIELDS } from "./row-file.ts";
+import { ROW_FIELDS, type RowFile } from "./row-file.ts";
 import { restoreUnchanged } from "./unchanged.ts";
+
+/** Bytes of a row for which DuckDB is given room at least. */
+const USUAL_ROW = 4 << 20;
 
 /** What the rows of a table were staged as so far, in this batch. */
 export type StagedRows = readonly Pick<Staged, "files">[];
@@ -39,7 +42,7 @@ async function stageAs(
   at: Date,
   careful: boolean,
 ): Promise<Staged> {
-  const read = readSql(shape, rows.path, careful);
+  const read = readSql(shape, rows, careful);
   if (rows.incomplete === 0) {
     return table.target.stage(session, bronzeSql(table, shape, read, at), table.base);
   }
@@ -52,11 +55,11 @@ async function stageAs(
 }
 
 /** The rows of the file: the relation's columns, what is rescued of them, and the fields of the change. */
-function readSql(shape: Shape, path: string, careful: boolean): string {
+function readSql(shape: Shape, { path, longest }: RowFile, careful: boolean): string {
   const fields = shape.columns.map(({ name, csvType }) => ({ name, type: careful ? "VARCHAR" : csvType }));
   const change = ROW_FIELDS.map(({ name }) => name).join(", ");
   return `SELECT ${valuesSql(shape.columns, careful ? "careful" : "fast")}, ${change}
-    FROM ${csvSql([...ROW_FIELDS, ...fields], path)}`;
+    FROM ${csvSql([...ROW_FIELDS, ...fields], path, { longestRow: Math.max(USUAL_ROW, longest + 1) })}`;
 }
 
 /** The same in the columns of bronze. */
