@@ -54,7 +54,7 @@ async function findUpwards(start: string): Promise<string> {
     code: "CONFIG_MISSING",
     value: start,
     allowed: NAMES.join(", "),
-    next: "Go to your project's folder, give --config PATH, or write one: the README shows how.",
+    next: "Go to your project's folder, give --config PATH, or let `ingot init` write one for your database.",
   });
 }
 
