@@ -16,8 +16,10 @@ export interface PlannedColumn extends ContractType {
 export interface PlannedModel {
   readonly key: readonly string[];
   readonly columns: readonly PlannedColumn[];
-  /** Columns that contracts cannot hold, with their types. */
-  readonly left: readonly string[];
+  /** Columns that contracts have no type for, with what they are at the source. Bronze has them. */
+  readonly untyped: readonly string[];
+  /** Generated columns, which are not captured. */
+  readonly uncaptured: readonly string[];
 }
 
 export interface PlannedTable {
@@ -78,9 +80,12 @@ function planModel(
   changes: Changes,
 ): { readonly model: PlannedModel | undefined; readonly note?: string } {
   if (key.length === 0) return { model: undefined };
-  const typed = table.columns.map((column) => ({ column, type: contractType(column) }));
-  const left = typed.filter(({ type }) => type === undefined).map(({ column }) => column);
-  const lost = left.find(({ name }) => key.includes(name));
+  const uncaptured = table.columns.filter(({ generated }) => generated && changes === "wal");
+  const typed = table.columns
+    .filter((column) => !uncaptured.includes(column))
+    .map((column) => ({ column, type: contractType(column) }));
+  const untyped = typed.filter(({ type }) => type === undefined).map(({ column }) => column);
+  const lost = untyped.find(({ name }) => key.includes(name));
   if (lost !== undefined) {
     return {
       model: undefined,
@@ -88,18 +93,20 @@ function planModel(
     };
   }
   const columns = typed.flatMap(({ column, type }) =>
-    type === undefined ? [] : [{ ...type, ...planColumn(column, key.includes(column.name), changes) }],
+    type === undefined ? [] : [{ ...type, ...planColumn(column, key.includes(column.name)) }],
   );
-  return { model: { key, columns, left: left.map(({ name, display }) => `${name} (${display})`) } };
+  const model: PlannedModel = {
+    key,
+    columns,
+    untyped: untyped.map(({ name, display }) => `${name} (${display})`),
+    uncaptured: uncaptured.map(({ name }) => name),
+  };
+  return { model };
 }
 
-function planColumn(
-  column: FoundColumn,
-  isKey: boolean,
-  changes: Changes,
-): Omit<PlannedColumn, keyof ContractType> {
-  const { name, required, comment, labels } = column;
-  const note = isKey || !required ? undefined : nullNote(column, changes);
+function planColumn(column: FoundColumn, isKey: boolean): Omit<PlannedColumn, keyof ContractType> {
+  const { name, required, comment, labels, misplaced } = column;
+  const note = !isKey && required && misplaced ? MISPLACED_NOTE : undefined;
   const choices = labels === null ? undefined : labels.join(", ");
   const description = comment || (choices !== undefined && choices.length <= 100 ? choices : undefined);
   const nullable = !isKey && (!required || note !== undefined);
@@ -107,10 +114,5 @@ function planColumn(
 }
 
 /** Why a column that is never null at the source may be null in bronze. */
-function nullNote({ generated, misplaced }: FoundColumn, changes: Changes): string | undefined {
-  if (misplaced)
-    return "never null at the source; values that only Postgres has, as infinity, are in _ingot_rescued";
-  if (generated && changes === "wal")
-    return "never null at the source, but generated columns are not captured";
-  return undefined;
-}
+const MISPLACED_NOTE =
+  "Never null at the source; values that only Postgres has, as infinity, are in _ingot_rescued.";

@@ -4,7 +4,7 @@ import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
 import { styleFor } from "../terminal/style.ts";
 import { printable } from "../terminal/text.ts";
 
-export interface Question<T> {
+interface Question<T> {
   readonly text: string;
   /** What Enter answers. */
   readonly fallback: string;

@@ -47,7 +47,7 @@ const indexRow = z.object({
 export type FoundColumn = Omit<z.infer<typeof columnRow>, "table">;
 
 /** An index over plain columns. `names`: its columns together name a row, as they are unique and never null. */
-export type FoundIndex = Omit<z.infer<typeof indexRow>, "table">;
+type FoundIndex = Omit<z.infer<typeof indexRow>, "table">;
 
 /**
  * A table. `rowSecurity`: policies may hide rows from this user. `inherited`: other tables inherit from it, whose

@@ -60,8 +60,12 @@ const isRemarkable = ({ options, notes, model, name, source }: PlannedTable) =>
   notes.length > 0 ||
   options.key !== undefined ||
   !source.endsWith(`.${name}`) ||
-  (model?.left.length ?? 0) > 0 ||
+  notIn(model).length > 0 ||
   model?.columns.some(({ note }) => note !== undefined) === true;
+
+/** Columns that silver does not have. */
+const notIn = (model: PlannedTable["model"]): string[] =>
+  model ? [...model.untyped, ...model.uncaptured.map((name) => `${name} (generated)`)] : [];
 
 function remark({ options, notes, model, name, source }: PlannedTable): string {
   const key =
@@ -69,7 +73,8 @@ function remark({ options, notes, model, name, source }: PlannedTable): string {
       ? []
       : [`key ${[options.key].flat().join(", ")}, a unique index`];
   const renamed = source.endsWith(`.${name}`) ? [] : [`named ${name}`];
-  const left = model && model.left.length > 0 ? [`not in silver: ${model.left.join(", ")}`] : [];
+  const absent = notIn(model);
+  const left = absent.length > 0 ? [`not in silver: ${absent.join(", ")}`] : [];
   const nullable = model?.columns.filter(({ note }) => note !== undefined).map((column) => column.name) ?? [];
   const loosened = nullable.length > 0 ? [`may be null in silver: ${nullable.join(", ")}`] : [];
   const said = notes.map((note) => note.replace(/\.$/, ""));

@@ -45,8 +45,9 @@ export function identified(table: FoundTable): boolean {
   return table.identity === "f" || identityIndex(table) !== undefined;
 }
 
-/** Whether a deletion carries these columns. */
+/** Whether a deletion carries these columns; generated ones are not sent. */
 function isSent(table: FoundTable, columns: readonly string[]): boolean {
+  if (table.columns.some(({ name, generated }) => generated && columns.includes(name))) return false;
   if (table.identity === "f") return true;
   const sent = identityIndex(table)?.columns ?? [];
   return columns.every((name) => sent.includes(name));

@@ -2,7 +2,7 @@
 import { printable } from "../terminal/text.ts";
 
 /** As wide as lines of generated files get, where a line can be broken. */
-export const WIDTH = 110;
+const WIDTH = 110;
 
 const PLAIN = /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u;
 
@@ -21,7 +21,7 @@ export function propertyText(name: string): string {
 }
 
 /** Text for one line of a comment, in TypeScript or SQL. */
-export const commentText = (text: string) => printable(text);
+const commentText = (text: string) => printable(text);
 
 /** `// …` lines, broken at spaces. */
 export function commentLines(text: string, indent: string, mark = "//"): string[] {

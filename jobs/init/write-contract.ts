@@ -25,7 +25,7 @@ export function writeContract(table: PlannedTable, model: PlannedModel): string 
 function columnLines({ name, builder, nullable, description, note }: PlannedColumn): string[] {
   const described = description === undefined ? "" : `.describe(${stringText(description)})`;
   return [
-    ...(note === undefined ? [] : commentLines(`${note[0]?.toUpperCase()}${note.slice(1)}.`, "    ")),
+    ...(note === undefined ? [] : commentLines(note, "    ")),
     `    ${propertyText(name)}: ${builder}${nullable ? ".nullable()" : ""}${described},`,
   ];
 }

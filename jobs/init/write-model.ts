@@ -18,9 +18,18 @@ export function writeModel(table: PlannedTable, model: PlannedModel, reserved: R
   const casts = model.columns.map(
     ({ name, sql }) => `  CAST(${nameText(name)} AS ${sql}) AS ${nameText(name)}`,
   );
-  const left = model.left.length === 0 ? [] : commentLines(leftText(model.left), "", "--");
-  return [...left, "SELECT", casts.join(",\n"), `FROM bronze.${nameText(table.name)}`, ""].join("\n");
+  return [...leftLines(model), "SELECT", casts.join(",\n"), `FROM bronze.${nameText(table.name)}`, ""].join(
+    "\n",
+  );
 }
 
-const leftText = (left: readonly string[]) =>
-  `Left out, as contracts have no type for them; bronze has them: ${left.join(", ")}.`;
+function leftLines({ untyped, uncaptured }: PlannedModel): string[] {
+  return [
+    ...(untyped.length === 0
+      ? []
+      : commentLines(`Only in bronze, as contracts have no type for them: ${untyped.join(", ")}.`, "", "--")),
+    ...(uncaptured.length === 0
+      ? []
+      : commentLines(`Generated at the source and not captured: ${uncaptured.join(", ")}.`, "", "--")),
+  ];
+}

@@ -1,6 +1,6 @@
 /** The CSV that COPY writes, as DuckDB reads it. */
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
-import { TerminalError } from "../../lakehouse/errors.ts";
+import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { META } from "../definition/bronze-columns.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import { NO_PLACE } from "./postgres/types/place.ts";
@@ -12,8 +12,8 @@ const LONGEST_ROW = 8 * 1024 * 1024;
 const LONGEST_OF_ALL = 1024 * 1024 * 1024;
 /** Columns from which on lack of memory is their doing: each takes a buffer at every step of its way. */
 const WIDE = 200;
-/** A row takes its own buffer, and its value twice on the way into a file. */
-const MEMORY_OF_ROW = 3;
+/** Memory for each byte of the longest row: its buffer, its value, and what the writer of the file makes of it. */
+const MEMORY_OF_ROW = 6;
 
 /**
  * `fast`: DuckDB's reader makes the values, and the read fails where one has no place. `careful`: every field is read
@@ -81,11 +81,11 @@ function misplacedSql({ name, careful, misplaced }: ColumnMapping): string | und
  * led a parallel read astray. The same rows can then be read in `careful` mode, in one part.
  */
 export function isMisread(error: unknown): boolean {
-  if (!(error instanceof TerminalError)) return false;
-  if (error.code === "COPY_VALUE") return true;
-  if (error.code !== "DUCKDB_SQL") return false;
+  // A parallel read may pass over rows that are longer than two of its buffers; then the count of rows tells.
+  if (["COPY_VALUE", "COPY_INCOMPLETE"].includes(codeOf(error) ?? "")) return true;
+  if (!(error instanceof TerminalError) || error.code !== "DUCKDB_SQL") return false;
   return (
-    /^Conversion Error|CSV Error|when converting column/.test(error.message) ||
+    /^Conversion Error|CSV Error|Parallel CSV Reader|when converting column/.test(error.message) ||
     error.message.includes(NO_PLACE)
   );
 }
@@ -127,7 +127,7 @@ function rowTooLong(table: TableDescription): TerminalError {
   return new TerminalError(`${table.schema}.${table.name} holds a row that is too long for the memory`, {
     code: "COPY_ROW_TOO_LONG",
     value: `${table.schema}.${table.name}`,
-    allowed: `rows of a third of the memory that DuckDB may use, at most ${LONGEST_OF_ALL} bytes`,
+    allowed: `rows of a sixth of the memory that DuckDB may use, at most ${LONGEST_OF_ALL} bytes`,
     next: `Set INGOT_MEMORY_MB to ${MEMORY_OF_ROW + 1} times the longest row's megabytes; bytes count double, as hexadecimal digits.`,
   });
 }

@@ -2,6 +2,7 @@
 import pLimit from "p-limit";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import type { TablePath } from "../../lakehouse/lake.ts";
+import type { ProgressEvent } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { captureChanges } from "./capture/run.ts";
 import {
@@ -46,9 +47,15 @@ export function sync(context: IngestContext, pipeline: PipelineDefinition): Prom
 }
 
 async function capture(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {
-  const loaded = await ingest(context, pipeline, "load", {});
+  // That a table was loaded before is no news to somebody who syncs.
+  const onProgress = (event: ProgressEvent) => event.state !== "skipped" && context.onProgress(event);
+  const loaded = await ingest({ ...context, onProgress }, pipeline, "load", {});
   const tables = await describeAll(context.connectionString, pipeline);
   const captured = await captureChanges(context, pipeline, tables, { end: "caught-up" });
+  for (const { table, rows, bytes } of captured) {
+    const note = rows > 0 ? `version ${table.base.version}` : "nothing new";
+    context.onProgress({ task: table.task, state: "done", rows, bytes, note });
+  }
   return [
     ...loaded.filter((report) => report.status === "committed"),
     ...captured.map(({ table, rows, deleted, bytes }): IngestReport => {

@@ -16,16 +16,17 @@ export const commerce: PipelineDefinition = {
   folder: new URL(".", import.meta.url),
 
   source: postgres({
+    // Every change of every table, deletions among them, out of the WAL.
+    changes: "wal",
     tables: {
-      categories: { cursor: "updated_at" },
-      users: { cursor: "updated_at" },
-      products: { cursor: "updated_at" },
-      // Carts that were never ordered are deleted, with their items; nothing else ever is.
-      carts: { cursor: "updated_at", deletes: "compare" },
-      cart_items: { cursor: "updated_at", deletes: "compare" },
-      orders: { cursor: "updated_at" },
-      order_items: { cursor: "updated_at" },
-      user_actions: { cursor: "updated_at" },
+      categories: {},
+      users: {},
+      products: {},
+      carts: {},
+      cart_items: {},
+      orders: {},
+      order_items: {},
+      user_actions: {},
     },
   }),
 

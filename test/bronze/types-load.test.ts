@@ -119,6 +119,33 @@ it("loads rows of many megabytes", async () => {
   ]);
 });
 
+it("says how much memory a row takes that is too long for what there is", async () => {
+  await database.query("CREATE TABLE longer (id int PRIMARY KEY, note text)");
+  await database.query("INSERT INTO longer VALUES (1, repeat('secret ', 3500000))");
+  const engine = await DuckDb.open({ memoryMb: 96, threads: 2 });
+  onTestFinished(() => engine.close());
+  const failure = await loaded("longer", {}, engine).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: "COPY_ROW_TOO_LONG", value: "public.longer" });
+  expect(`${String(failure)} ${JSON.stringify(failure)}`).not.toContain("secret");
+});
+
+it("loads views and foreign tables", async () => {
+  await database.query(`CREATE VIEW seen AS SELECT 1 AS id, 'one' AS name;
+    CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+    CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (filename '/dev/null')`);
+  // A transaction that is open makes loads ask for the transactions of rows, where there are any.
+  const open = await database.connect();
+  await open.query("BEGIN; CREATE TEMP TABLE holds_an_id (id int)");
+  expect(await (await loaded("seen", { key: ["id"] }))("SELECT id, name FROM t")).toEqual([
+    { id: 1, name: "one" },
+  ]);
+  expect(await (await loaded("far", { key: "none" }))("SELECT count(*)::INTEGER AS n FROM t")).toEqual([
+    { n: 0 },
+  ]);
+  await open.query("ROLLBACK");
+  await open.end();
+});
+
 it("loads as many columns as Postgres allows, with names of any kind", async () => {
   const names = Array.from({ length: 1599 }, (_, i) =>
     i % 2 === 0 ? `"Spalte ""${i}"" ü,;"` : `"${"x".repeat(58)}${i}"`,

@@ -122,7 +122,10 @@ function watch(client: pg.Client): () => Error | undefined {
 const BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 async function momentOf(client: pg.Client): Promise<SourceMoment> {
-  return momentSchema.parse((await client.query(MOMENT_SQL)).rows[0]);
+  const moment = momentSchema.parse((await client.query(MOMENT_SQL)).rows[0]);
+  if (moment.xmax >= moment.xmin) return moment;
+  // The snapshot of a slot may name as its end a transaction before its beginning: it shows all before the latter.
+  return { ...moment, xmax: moment.xmin, snapshot: `${moment.xmin}:${moment.xmin}:` };
 }
 
 async function openReader(connectionString: string, id: string): Promise<pg.Client> {

@@ -174,7 +174,6 @@ async function judge(lake: Lake, name: string): Promise<void> {
     expect(await bronzeRows(lake, path, columns)).toEqual(await sourceRows(database, source, columns));
     const { snapshot } = readPosition(await lake.table(path).existingSnapshot()) ?? {};
     // What the load's snapshot did not show was committed since; the audit says what that was.
-    process.stderr.write(`SNAP ${snapshot}\n`);
     const audit = await database.query<{ change: string }>(
       `SELECT concat_ws(' ', xid, op, key) AS change FROM audit WHERE tbl = $1 AND NOT pg_visible_in_snapshot(xid::xid8, $2::pg_snapshot)`,
       [table, snapshot],
