@@ -8,6 +8,9 @@ import { type BuildReport, build } from "../layers/models/build.ts";
 import { type PublishReport, publish } from "../layers/publish/publish.ts";
 import type { Runtime } from "./runtime.ts";
 
+/** Milliseconds to wait for a replication slot that another run reads, or one that was killed has not let go of yet. */
+const SLOT_PATIENCE = 30_000;
+
 /** What a step did, as `--json` prints it. */
 export interface StepReport {
   readonly pipeline: string;
@@ -32,7 +35,9 @@ async function ingest(
   const connectionString = await runtime.database();
   return recorded(runtime, pipeline, step, async () => {
     const context = { lake, connectionString, concurrency: config.concurrency, onProgress };
-    const tables = await (step === "load" ? load(context, pipeline, options) : keepUp(context, pipeline));
+    const tables = await (step === "load"
+      ? load(context, pipeline, options)
+      : keepUp(context, pipeline, { patience: SLOT_PATIENCE }));
     const entries = tables.map((t) => entry(t.table, t.status, t.rows, t.rows, t.bytes, t.version));
     return { tables, entries };
   });

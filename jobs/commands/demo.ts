@@ -8,8 +8,8 @@ import { interruption, onCleanup } from "../cleanup.ts";
 import { findRedisServer, startRedis } from "../embedded/redis.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { readMetrics, renderMetric } from "../show-metrics.ts";
-import { buildStep, loadStep, publishStep, syncStep } from "../steps.ts";
-import { formatDuration } from "../terminal/numbers.ts";
+import { buildStep, loadStep, publishStep, type StepReport, syncStep } from "../steps.ts";
+import { formatDuration, groupDigits } from "../terminal/numbers.ts";
 import { styleFor } from "../terminal/style.ts";
 
 import { positiveNumber } from "./number-options.ts";
@@ -89,13 +89,11 @@ async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition, scale
   process.stdout.write(describeChanges(changes));
 
   heading(runtime, 4, "An incremental run: only what changed");
-  const reports = [
-    await syncStep(runtime, pipeline),
-    await buildStep(runtime, pipeline),
-    await publishStep(runtime, pipeline),
-  ];
+  const synced = await syncStep(runtime, pipeline);
+  const reports = [synced, await buildStep(runtime, pipeline), await publishStep(runtime, pipeline)];
   runtime.endProgress();
   process.stdout.write(summary(reports));
+  say(runtime, describeCapture(synced));
 
   heading(runtime, 5, `The metrics, as consumers read them from ${target.name}`);
   const width = process.stdout.columns ?? 100;
@@ -123,6 +121,17 @@ async function firstFigure(
   runtime.endProgress();
   process.stdout.write(summary(reports));
   return first ?? performance.now();
+}
+
+/** How many changes arrived, and the deletions among them, which no query for new rows would have shown. */
+function describeCapture({ rows, tables }: StepReport): string {
+  const deletions = tables.flatMap((report) =>
+    "deleted" in report && report.deleted > 0
+      ? [`${groupDigits(report.deleted)} in ${report.table.replace("bronze.", "")}`]
+      : [],
+  );
+  const among = deletions.length > 0 ? `; deletions among them: ${deletions.join(", ")}` : "";
+  return `${groupDigits(rows)} changes captured from the database's log${among}`;
 }
 
 function heading(runtime: Runtime, step: number, text: string): void {

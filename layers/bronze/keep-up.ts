@@ -1,20 +1,56 @@
 /** Keeping bronze up with its source, whatever became of the slot or of the columns meanwhile. */
-import { messageOf } from "../../lakehouse/errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { codeOf, messageOf } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { markChecked, readDrift } from "./capture/drift-record.ts";
 import { recoverSlot } from "./capture/recover.ts";
 import { isSlotLost } from "./capture/run.ts";
 import { type IngestContext, type IngestReport, sync } from "./ingest.ts";
 import { readingSource } from "./postgres/read-error.ts";
+import { replicationNames } from "./postgres/replication/publication.ts";
 import { describeAll } from "./source-tables.ts";
 import { verify } from "./verify/verify.ts";
 
+/** Milliseconds between looks at a slot that is in use: the first, and the longest. */
+const PAUSES = [50, 2_000] as const;
+
+export interface KeepUpOptions {
+  /** Milliseconds to wait for a slot that another consumer reads; none by default. */
+  readonly patience?: number;
+}
+
 /** As `sync`; repairs what a lost slot or a change of columns has left different from the source. */
-export async function keepUp(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {
+export async function keepUp(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+  { patience = 0 }: KeepUpOptions = {},
+): Promise<IngestReport[]> {
   if (pipeline.source.changes !== "wal") return sync(context, pipeline);
-  const reports = await syncOrRecover(context, pipeline);
+  const reports = await whenSlotIsFree(context, pipeline, patience);
   await repairUnchecked(context, pipeline);
   return reports;
+}
+
+/** A consumer that was killed holds the slot until Postgres notices; one that is at work will end. */
+async function whenSlotIsFree(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+  patience: number,
+): Promise<IngestReport[]> {
+  const task = `slot ${replicationNames(pipeline).slot}`;
+  const deadline = performance.now() + patience;
+  const [first, longest] = PAUSES;
+  for (let pause: number = first; ; pause = Math.min(2 * pause, longest)) {
+    try {
+      const reports = await syncOrRecover(context, pipeline);
+      if (pause > first) context.onProgress({ task, state: "done", note: "free again" });
+      return reports;
+    } catch (error) {
+      if (codeOf(error) !== "SLOT_ACTIVE" || performance.now() + pause > deadline) throw error;
+      context.onProgress({ task, state: "running", note: "in use by another consumer: waiting for its end" });
+      await delay(pause);
+    }
+  }
 }
 
 async function syncOrRecover(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {

@@ -1,11 +1,11 @@
 /** What a bronze table's changes amount to: the rows that the source has after them. */
 import { identifier, identifiers } from "../../lakehouse/duckdb/quote.ts";
-import { META, META_COLUMNS } from "./bronze-columns.ts";
+import { META } from "./bronze-columns.ts";
 
 const LATEST_FIRST = `${META.lsn} DESC, ${META.sequence} DESC`;
 
 /** Of the rows of a bronze table: those that no later truncation took away, and no truncations. */
-export function sinceTruncationSql(rows: string): string {
+function sinceTruncationSql(rows: string): string {
   const { operation, lsn, sequence } = META;
   return `SELECT * FROM (${rows}) WHERE ${operation} <> 't' AND (${lsn}, ${sequence}) >
     coalesce((SELECT max((${lsn}, ${sequence})) FROM (${rows}) WHERE ${operation} = 't'), (-1::BIGINT, -1::BIGINT))`;
@@ -29,7 +29,3 @@ export function currentStateSql(rows: string, key: readonly string[], columns: r
       SELECT ${names}, sum(CASE ${META.operation} WHEN 'd' THEN -1 ELSE 1 END)::BIGINT AS _ingot_count
         FROM (${sinceTruncationSql(rows)}) GROUP BY ALL) WHERE _ingot_count > 0)`;
 }
-
-/** Columns of a bronze table that are the source's. */
-export const sourceColumnsOf = (names: readonly string[]): readonly string[] =>
-  names.filter((name) => !META_COLUMNS.includes(name));

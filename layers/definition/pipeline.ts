@@ -54,6 +54,16 @@ export interface SlotOptions {
   readonly warnMegabytes?: number;
   /** Megabytes of WAL from which on the slot is dropped for the source's sake; never by default. */
   readonly stopMegabytes?: number;
+  /**
+   * Name of a bronze table for what applications write with `pg_logical_emit_message`; passed over by default.
+   * Postgres 14 or later.
+   */
+  readonly messages?: string;
+  /**
+   * `none`: only changes that were made at the source itself, not those that it got by replication from elsewhere.
+   * Postgres 16 or later. `any` by default.
+   */
+  readonly origin?: "any" | "none";
 }
 
 /** Postgres as a source; tables by name. */

@@ -44,7 +44,9 @@ export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): 
       });
     }
   }
-  return inOrder(models, new Set(Object.keys(pipeline.source.tables).map((name) => `bronze.${name}`)));
+  const { tables, wal } = pipeline.source;
+  const bronze = [...Object.keys(tables), ...(wal?.messages === undefined ? [] : [wal.messages])];
+  return inOrder(models, new Set(bronze.map((name) => `bronze.${name}`)));
 }
 
 function sqlFile(pipeline: PipelineDefinition, layer: string, table: string): string {

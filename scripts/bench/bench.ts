@@ -10,8 +10,11 @@ interface BenchOptions {
   readonly say: (line: string) => void;
 }
 
-/** Runs and gives its figures by name; ratios without unit, others with the unit in the name. */
-export type Bench = (options: BenchOptions) => Promise<Readonly<Record<string, number>>>;
+/** By name; ratios without unit, others with the unit in the name. What there are several of is by their names. */
+type Figures = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+
+/** Runs and gives its figures. */
+export type Bench = (options: BenchOptions) => Promise<Figures>;
 
 export interface ChildResult {
   readonly milliseconds: number;

@@ -1,84 +1,128 @@
-/** The historical load of one table, against COPY of the same table to nowhere. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+/**
+ * The historical load of one table, against COPY of the same table to nowhere and against other tools; its memory with
+ * a small and a large table, and the longest statement that it ran on the source.
+ */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import pg from "pg";
-import { startPostgres } from "../../jobs/embedded/postgres.ts";
 import { formatBytes, formatDuration, groupDigits } from "../../jobs/terminal/numbers.ts";
-import { type Bench, type ChildResult, median, runChild } from "./bench.ts";
+import { type Bench, type ChildResult, median, rounded, runChild, timed } from "./bench.ts";
+import { LoadPeers } from "./load-peers.ts";
+import { watchingStatements } from "./load-statements.ts";
+import { type OrdersServer, startOrders } from "./postgres-orders.ts";
 
-const ROWS = 5_000_000;
+/** Rows whose load is timed, and of a small and a large table whose loads must take the same memory. */
+const [ROWS, SMALL_ROWS, LARGE_ROWS] = [5_000_000, 1_000_000, 20_000_000];
 const CHILD = new URL("./load-child.js", import.meta.url);
 
-/** Orders as the commerce pipeline has them, made in the server. */
-const TABLE_SQL = `
-  CREATE TABLE orders (
-    id bigint PRIMARY KEY, cart_id bigint NOT NULL, user_id bigint NOT NULL, status text NOT NULL,
-    total numeric(12,2) NOT NULL, created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL)`;
-const FILL_SQL = `
-  INSERT INTO orders
-  SELECT g, g * 2, (g * 7919) % 20000 + 1,
-         (ARRAY['pending', 'paid', 'shipped', 'delivered', 'cancelled', 'refunded'])[g % 6 + 1],
-         ((g * 104729) % 100000) / 100.0 + 1,
-         timestamptz '2025-01-01' + g * interval '10 seconds', timestamptz '2025-01-02' + g * interval '10 seconds'
-    FROM generate_series(1, $1::bigint) g`;
+interface Load extends ChildResult {
+  /** With the start of the process. */
+  readonly wholeMs: number;
+  readonly longestStatementMs: number;
+}
 
 export const loadBench: Bench = async ({ scale, rounds, say }) => {
-  const rows = Math.max(1000, Math.round(ROWS * scale));
-  const folder = await mkdtemp(join(tmpdir(), "ingot-bench-"));
-  const settings = { fsync: "off", full_page_writes: "off", max_wal_size: "8GB", shared_buffers: "256MB" };
-  const server = await startPostgres({ folder: join(folder, "postgres"), settings });
+  const scaled = (rows: number) => Math.max(1000, Math.round(rows * scale));
+  const server = await startOrders();
+  const table = new GrowingTable(server, say);
   try {
-    say(`filling ${groupDigits(rows)} orders`);
-    const bytes = await fill(server.connectionString, rows);
-    const copies: ChildResult[] = [];
-    const loads: ChildResult[] = [];
-    const ratios: number[] = [];
-    for (let round = 1; round <= rounds; round++) {
-      const copy = await runChild(CHILD, ["copy", server.connectionString, folder]);
-      const load = await runChild(CHILD, ["load", server.connectionString, join(folder, `lake-${round}`)]);
-      if (load.rows !== rows) throw new Error(`loaded ${load.rows} of ${rows} rows`);
-      copies.push(copy);
-      loads.push(load);
-      ratios.push(load.milliseconds / copy.milliseconds);
-      say(
-        `round ${round}: COPY to nowhere ${formatDuration(copy.milliseconds)}, load ${formatDuration(load.milliseconds)}, ratio ${(load.milliseconds / copy.milliseconds).toFixed(2)}, peak ${load.peakMemoryMb.toFixed(0)} MB`,
-      );
-      await rm(join(folder, `lake-${round}`), { recursive: true, force: true });
-    }
-    const loadMs = median(loads.map((r) => r.milliseconds));
-    const figures = {
-      rows,
-      copyRatio: Number(median(ratios).toFixed(3)),
-      peakMemoryMb: Math.round(Math.max(...loads.map((r) => r.peakMemoryMb))),
-      loadMs: Math.round(loadMs),
-      copyMs: Math.round(median(copies.map((r) => r.milliseconds))),
-      rowsPerSecond: Math.round((rows / loadMs) * 1000),
-    };
+    await table.growTo(scaled(SMALL_ROWS));
+    const small = await table.load();
+    await table.growTo(scaled(ROWS));
+    const figures = await against(table, rounds, say);
+    await table.growTo(scaled(LARGE_ROWS));
+    const large = await table.load();
+    const growth = large.peakMemoryMb / small.peakMemoryMb;
     say(
-      `${groupDigits(rows)} rows (${formatBytes(bytes)} in Postgres): copyRatio ${figures.copyRatio}, peak ${figures.peakMemoryMb} MB, ${groupDigits(figures.rowsPerSecond)} rows/s`,
+      `peak memory ${small.peakMemoryMb.toFixed(0)} MB with ${groupDigits(small.rows)} rows, ${large.peakMemoryMb.toFixed(0)} MB with ${groupDigits(large.rows)}: ${growth.toFixed(2)} ×; longest statement then ${formatDuration(large.longestStatementMs)}`,
     );
-    return figures;
+    return {
+      ...figures,
+      memory1mMb: Math.round(small.peakMemoryMb),
+      memory20mMb: Math.round(large.peakMemoryMb),
+      memoryGrowth: rounded(growth),
+      longestStatement20mMs: Math.round(large.longestStatementMs),
+    };
   } finally {
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
+    await server.end();
   }
 };
 
-/** Fills the table and answers its size in bytes. */
-async function fill(connectionString: string, rows: number): Promise<number> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    await client.query(TABLE_SQL);
-    await client.query(FILL_SQL, [rows]);
-    await client.query("VACUUM (ANALYZE, FREEZE) orders");
-    await client.query("CHECKPOINT");
-    const { rows: sizes } = await client.query<{ bytes: string }>(
+/** The timed rounds: COPY, Ingot and the other tools by turns. */
+async function against(table: GrowingTable, rounds: number, say: (line: string) => void) {
+  const { server, rows } = table;
+  const peers = new LoadPeers(server, say);
+  const copies: ChildResult[] = [];
+  const loads: Load[] = [];
+  const ratios: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const copy = await runChild(CHILD, ["copy", server.connectionString]);
+    const load = await table.load();
+    copies.push(copy);
+    loads.push(load);
+    ratios.push(load.milliseconds / copy.milliseconds);
+    say(
+      `round ${round}: COPY to nowhere ${formatDuration(copy.milliseconds)}, Ingot ${formatDuration(load.milliseconds)}, ratio ${(load.milliseconds / copy.milliseconds).toFixed(2)}; ${formatDuration(load.wholeMs)} with its start, peak ${load.peakMemoryMb.toFixed(0)} MB, longest statement ${formatDuration(load.longestStatementMs)}`,
+    );
+    await peers.round(round, rows, load.wholeMs);
+  }
+  const loadMs = median(loads.map((load) => load.milliseconds));
+  const figures = {
+    rows,
+    copyRatio: rounded(median(ratios)),
+    ...peers.figures(),
+    peakMemoryMb: Math.round(Math.max(...loads.map((load) => load.peakMemoryMb))),
+    longestStatementMs: Math.round(Math.max(...loads.map((load) => load.longestStatementMs))),
+    loadMs: Math.round(loadMs),
+    loadWithStartMs: Math.round(median(loads.map((load) => load.wholeMs))),
+    copyMs: Math.round(median(copies.map((copy) => copy.milliseconds))),
+    rowsPerSecond: Math.round((rows / loadMs) * 1000),
+  };
+  const others = Object.entries(figures.peers).map(([name, ratio]) => `, ${name} ${ratio}`);
+  say(
+    `${groupDigits(rows)} rows (${formatBytes(table.bytes)} in Postgres): copyRatio ${figures.copyRatio}${others.join("")}, peak ${figures.peakMemoryMb} MB, ${groupDigits(figures.rowsPerSecond)} rows/s`,
+  );
+  return figures;
+}
+
+/** The orders of a server, of which there are more and more. */
+class GrowingTable {
+  readonly server: OrdersServer;
+  /** Ids are 1 to this number. */
+  rows = 0;
+  /** Without indexes. */
+  bytes = 0;
+  private readonly say: (line: string) => void;
+
+  constructor(server: OrdersServer, say: (line: string) => void) {
+    this.server = server;
+    this.say = say;
+  }
+
+  async growTo(rows: number): Promise<void> {
+    this.say(`filling up to ${groupDigits(rows)} orders`);
+    if (rows > this.rows) await this.server.insert(this.rows + 1, rows);
+    this.rows = Math.max(rows, this.rows);
+    await this.server.client.query("VACUUM (ANALYZE, FREEZE) orders");
+    await this.server.client.query("CHECKPOINT");
+    const { rows: sizes } = await this.server.client.query<{ bytes: string }>(
       "SELECT pg_table_size('orders')::text AS bytes",
     );
-    return Number(sizes[0]?.bytes);
-  } finally {
-    await client.end();
+    this.bytes = Number(sizes[0]?.bytes);
+  }
+
+  /** Loads all of it with Ingot, in a process of its own, into a lake that is removed again. */
+  async load(): Promise<Load> {
+    const { connectionString, folder } = this.server;
+    const lake = join(folder, "lake");
+    try {
+      const { result, longestStatementMs } = await watchingStatements(connectionString, () =>
+        timed(() => runChild(CHILD, ["load", connectionString, lake])),
+      );
+      const load = { ...result.result, wholeMs: result.milliseconds, longestStatementMs };
+      if (load.rows !== this.rows) throw new Error(`loaded ${load.rows} of ${this.rows} rows`);
+      return load;
+    } finally {
+      await rm(lake, { recursive: true, force: true });
+    }
   }
 }

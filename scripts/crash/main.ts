@@ -11,14 +11,20 @@ import { startPostgres } from "../../jobs/embedded/postgres.ts";
 import { findRedisServer, startRedis } from "../../jobs/embedded/redis.ts";
 import { ingot, killedIngot, type Surroundings } from "./command.ts";
 import { type Digest, digestLake, digestPublished } from "./digest.ts";
+import { copySlot, removeSlot } from "./slots.ts";
 
-/** One command under test: the lake that it starts from, and what of the outcome is compared. */
+/** One command under test: the lake and the slot that it starts from, and what of the outcome is compared. */
 interface Case {
   readonly command: "load" | "sync" | "build" | "publish";
   /** Folder of the lake before the command; undefined for none. */
   readonly before: string | undefined;
+  /** Puts the replication slot where it stood before the command. */
+  readonly rewind?: () => Promise<void>;
   readonly digest: (around: Surroundings) => Promise<Digest>;
 }
+
+/** The pipeline's slot, and what it was after the load. */
+const [SLOT, SLOT_LOADED] = ["ingot_commerce", "after_load"];
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +50,7 @@ async function main(): Promise<void> {
       database: postgres.connectionString,
       redis: redis?.url,
     });
-    const failures = await runCases(folder, around);
+    const failures = await runCases(postgres.connectionString, around);
     say(failures === 0 ? "every outcome equals that of an undisturbed run" : `${failures} outcomes differ`);
     process.exitCode = failures === 0 ? 0 : 1;
   } finally {
@@ -54,26 +60,38 @@ async function main(): Promise<void> {
   }
 }
 
-async function runCases(_folder: string, around: (name: string) => Surroundings): Promise<number> {
+async function runCases(database: string, around: (name: string) => Surroundings): Promise<number> {
   const lake = (name: string) => around(name).lake;
   await ingot(around("loaded"), ["bootstrap", "commerce", "--scale", values.scale]);
   for (const command of ["load", "build", "publish"]) await ingot(around("loaded"), [command]);
+  await copySlot(database, SLOT, SLOT_LOADED);
   await ingot(around("loaded"), ["simulate", "commerce", "--rate", "0", "--journeys", "400", "--seed", "7"]);
   await cp(lake("loaded"), lake("synced"), { recursive: true });
   await ingot(around("synced"), ["sync"]);
   await cp(lake("synced"), lake("built"), { recursive: true });
   await ingot(around("built"), ["build"]);
   const cases: Case[] = [
-    { command: "load", before: undefined, digest: (a) => digestLake(a, ["bronze"]) },
-    { command: "sync", before: lake("loaded"), digest: (a) => digestLake(a, ["bronze"]) },
+    {
+      command: "sync",
+      before: lake("loaded"),
+      rewind: () => copySlot(database, SLOT_LOADED, SLOT),
+      digest: (a) => digestLake(a, ["bronze"]),
+    },
+    {
+      command: "load",
+      before: undefined,
+      rewind: () => removeSlot(database, SLOT),
+      digest: (a) => digestLake(a, ["bronze"]),
+    },
     { command: "build", before: lake("synced"), digest: (a) => digestLake(a, ["silver", "gold"]) },
     { command: "publish", before: lake("built"), digest: digestPublished },
   ];
   const random = mulberry32(Number(values.seed));
   let failures = 0;
-  for (const { command, before, digest } of cases) {
+  for (const { command, before, rewind, digest } of cases) {
     const attempt = async (name: string, killAfter?: number) => {
       const here = around(name);
+      await rewind?.();
       // What an earlier attempt published is the same version: this one would have nothing left to do.
       if (here.redis !== undefined) await emptyRedis(here.redis);
       if (before !== undefined) await cp(before, here.lake, { recursive: true });

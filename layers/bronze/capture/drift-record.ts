@@ -47,7 +47,7 @@ export function refuseDrift(table: string, changes: readonly DriftChange[]): voi
   });
 }
 
-export function describeChange({ kind, column, from, to }: DriftChange): string {
+function describeChange({ kind, column, from, to }: DriftChange): string {
   if (kind === "added") return `${column} ${to} added`;
   if (kind === "dropped") return `${column} dropped`;
   return kind === "renamed" ? `${from} renamed to ${to}` : `${column} ${from} became ${to}`;

@@ -24,7 +24,7 @@ export interface CaptureContext {
 }
 
 /** `caught-up`: everything that had committed when the run began. A signal: until it is aborted. */
-export type CaptureEnd = "caught-up" | AbortSignal;
+type CaptureEnd = "caught-up" | AbortSignal;
 
 /** Larger batches make fewer, larger files; a run that follows commits sooner. */
 const CATCHING_UP: BatchLimits = { rows: 500_000, bytes: 64 << 20, milliseconds: 10_000 };

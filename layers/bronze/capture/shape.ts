@@ -10,8 +10,8 @@ import { applyDrift, readDrift, refuseDrift } from "./drift-record.ts";
 /** Types by id, asked for once in the life of a stream. */
 export type KnownTypes = Map<number, SourceType>;
 
-/** DuckDB reads these from CSV; their text holds no comma, quote or line break. */
-const BARE = /^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DECIMAL|DATE|TIMESTAMP)/;
+/** Types of Postgres whose text holds no comma, quote or line break. */
+const BARE = /^(bool|int2|int4|int8|oid|float4|float8|numeric|date|timestamp|timestamptz|uuid)$/;
 
 /** The shape of a relation; bronze is brought to it first where its columns changed. */
 export async function shapeOf(
@@ -32,7 +32,7 @@ export async function shapeOf(
     relation,
     columns: plan.columns,
     careful: plan.careful,
-    bare: plan.columns.map((column) => BARE.test(column.csvType)),
+    bare: plan.columns.map((column) => BARE.test(column.baseType)),
     key: keyOf(table, relation),
   };
 }

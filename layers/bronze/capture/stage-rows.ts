@@ -4,6 +4,7 @@ import { duckdbType } from "../../../lakehouse/delta/schema.ts";
 import type { Staged } from "../../../lakehouse/delta/stage.ts";
 import type { Session } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers, literal } from "../../../lakehouse/duckdb/quote.ts";
+import { TransientError } from "../../../lakehouse/errors.ts";
 import { META, META_COLUMNS } from "../../definition/bronze-columns.ts";
 import { csvSql, isMisread, valuesSql } from "../csv.ts";
 import type { Segment } from "./batch.ts";
@@ -44,14 +45,33 @@ async function stageAs(
 ): Promise<Staged> {
   const read = readSql(shape, rows, careful);
   if (rows.incomplete === 0) {
-    return table.target.stage(session, bronzeSql(table, shape, read, at), table.base);
+    return counted(
+      table,
+      rows,
+      await table.target.stage(session, bronzeSql(table, shape, read, at), table.base),
+    );
   }
   await session.run(`CREATE OR REPLACE TABLE captured AS
     SELECT * FROM (${bronzeSql(table, shape, read, at, ["_ingot_unchanged", "_ingot_rekeyed"])})`);
   const names = shape.columns.map((column) => column.name);
   await restoreUnchanged(session, table, names, (keys) => knownRows(session, table, earlier, keys));
   const columns = identifiers(table.base.schema.fields.map((f) => f.name));
-  return table.target.stage(session, `SELECT ${columns} FROM captured`, table.base);
+  return counted(
+    table,
+    rows,
+    await table.target.stage(session, `SELECT ${columns} FROM captured`, table.base),
+  );
+}
+
+/** What was read is what was written, or nothing of it is committed. */
+function counted(table: CapturedTable, { rows }: RowFile, staged: Staged): Staged {
+  if (staged.rows === rows) return staged;
+  throw new TransientError(`${table.task}: ${rows} changes were captured, ${staged.rows} were read back`, {
+    code: "COPY_INCOMPLETE",
+    value: staged.rows,
+    allowed: String(rows),
+    next: "Nothing was committed. Run the same command again.",
+  });
 }
 
 /** The rows of the file: the relation's columns, what is rescued of them, and the fields of the change. */

@@ -7,7 +7,7 @@ import { checkNames, cursorOf, keyOf } from "./table-checks.ts";
 import { type ColumnMapping, mapColumn, typesOf } from "./types.ts";
 
 /** `r` ordinary, `p` partitioned, `v` view, `m` materialised view, `f` foreign table. */
-export type RelationKind = "r" | "p" | "v" | "m" | "f";
+type RelationKind = "r" | "p" | "v" | "m" | "f";
 
 /** A source table as Ingot reads it. */
 export interface TableDescription {

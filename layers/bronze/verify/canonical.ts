@@ -44,7 +44,7 @@ export function rowText(columns: readonly ComparedColumn[]): string {
 }
 
 /** The text of a value that has no place in its column, or NULL. */
-export function rescuedText(name: string): string {
+function rescuedText(name: string): string {
   const pointer = `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
   return `json_extract_string(${META.rescued}, ${literal(pointer)})`;
 }

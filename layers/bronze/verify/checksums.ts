@@ -9,7 +9,7 @@ import type { RangeColumn } from "./key-order.ts";
 import { type KeyRange, lakeCondition } from "./ranges.ts";
 
 /** Of the rows whose hash falls into a bucket: how many there are, and the sum of their hashes. */
-export interface Sum {
+interface Sum {
   readonly rows: number;
   readonly sum: string;
 }

@@ -16,7 +16,7 @@ import { DIGEST, readSourceRows, rowDigest } from "./source-rows.ts";
  * What became of a row: `missing` in the lake; `extra` there, gone at the source; `different`. Of an extra row with key
  * only the key is set in `differences`, else the row is the one to be.
  */
-export type DifferenceKind = "missing" | "extra" | "different";
+type DifferenceKind = "missing" | "extra" | "different";
 
 /**
  * Fills `differences`, a table of the session: kind, place of the range, the source's columns, what is rescued.

@@ -4,7 +4,7 @@ import type { DriftedColumn } from "./compared-columns.ts";
 import { type ComparedRanges, type Comparison, KIND, PLACE } from "./comparison.ts";
 
 /** A range of keys whose rows differ. */
-export interface RangeDifference {
+interface RangeDifference {
   /** Keys from this one on; null: from the first. */
   readonly from: string | null;
   /** Keys before this one; null: to the last. */

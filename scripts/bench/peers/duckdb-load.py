@@ -1,4 +1,4 @@
-"""Loads `orders` into one Parquet file with DuckDB's own extension for Postgres: URL FOLDER."""
+"""Loads `orders` into a Parquet file with DuckDB's extension for Postgres: URL FOLDER."""
 
 import pathlib
 import sys
@@ -14,4 +14,4 @@ database.load_extension(str(extension))
 database.execute(f"ATTACH '{url}' AS source (TYPE postgres, READ_ONLY)")
 # Several connections read ranges of blocks; the rows need no order, so that several threads write as well.
 database.execute("SET preserve_insertion_order = false")
-database.execute(f"COPY source.public.orders TO '{folder}/orders.parquet' (FORMAT parquet)")
+database.execute(f"COPY source.public.orders TO '{folder}/out/orders.parquet' (FORMAT parquet)")

@@ -6,9 +6,9 @@
 import { TerminalError } from "../../../../lakehouse/errors.ts";
 
 /** How a relation names the old row of an update or delete. `d`: primary key, `n`: not at all, `f`: whole, `i`: index. */
-export type ReplicaIdentity = "d" | "n" | "f" | "i";
+type ReplicaIdentity = "d" | "n" | "f" | "i";
 
-export interface RelationColumn {
+interface RelationColumn {
   readonly name: string;
   readonly typeOid: number;
   readonly typmod: number;
@@ -73,7 +73,11 @@ export interface ChangeSink {
   update(relation: number, row: Tuple, old: Tuple | undefined): void | Promise<void>;
   delete(relation: number, old: Tuple): void | Promise<void>;
   truncate(relations: readonly number[]): void | Promise<void>;
-  message(prefix: string, content: Buffer, transactional: boolean, lsn: number): void;
+  /**
+   * What an application wrote with `pg_logical_emit_message`: within its transaction, or, not being transactional,
+   * between others. `endLsn`: the first byte behind its record.
+   */
+  message(prefix: string, content: Buffer, transactional: boolean, endLsn: number): void | Promise<void>;
   /** `endLsn`: the first byte behind the transaction. */
   commit(endLsn: number): void | Promise<void>;
 }
@@ -150,11 +154,11 @@ export class Decoder {
     return this.sink.truncate(relations);
   }
 
-  private message(buffer: Buffer, body: number, end: number): void {
+  private message(buffer: Buffer, body: number, end: number): void | Promise<void> {
     const prefixEnd = buffer.indexOf(0, body + 9);
-    this.sink.message(
+    return this.sink.message(
       buffer.toString("utf8", body + 9, prefixEnd),
-      Buffer.from(buffer.subarray(prefixEnd + 5, end)),
+      buffer.subarray(prefixEnd + 5, end),
       ((buffer[body] ?? 0) & 1) === 1,
       int64(buffer, body + 1),
     );

@@ -51,7 +51,7 @@ export async function ensurePublication(
 }
 
 /** Whether updates and deletes of the table's rows can be published: they have a key, or are sent whole. */
-export function publishesChanges(table: TableDescription): boolean {
+function publishesChanges(table: TableDescription): boolean {
   return table.replicaIdentity === "f" || table.identityColumns.length > 0;
 }
 
