@@ -1,9 +1,11 @@
 /** Capture that does not end by itself: small batches, and a new beginning where a connection is lost. */
+
 import { setTimeout as delay } from "node:timers/promises";
 import { TransientError } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
-import type { BatchLimits } from "./capture/capture.ts";
+import type { BatchLimits } from "./capture/capture-options.ts";
 import { captureChanges } from "./capture/run.ts";
+import { passingOverGone } from "./capture/table-changes.ts";
 import type { IngestContext, IngestReport } from "./ingest.ts";
 import { keepUp } from "./keep-up.ts";
 import { readingSource } from "./postgres/read-error.ts";
@@ -37,7 +39,11 @@ export async function follow(
     try {
       reports = await keepUp(context, pipeline);
       await readingSource(async () => {
-        const tables = await describeAll(context.connectionString, pipeline);
+        const tables = await describeAll(
+          context.connectionString,
+          pipeline,
+          passingOverGone(context, pipeline),
+        );
         // Tables whose columns changed are compared with the source, which begins anew.
         const changed = new AbortController();
         await captureChanges(context, pipeline, tables, {

@@ -5,6 +5,7 @@ import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { TransientError } from "../../lakehouse/errors.ts";
 import { csvSql, type LongestRow, type ReadMode, readingCsv } from "./csv.ts";
+import { readingKeys } from "./key-values.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import { type CopyOptions, copyThroughFifo } from "./postgres/copy.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
@@ -54,15 +55,17 @@ export async function stageRows(
     client,
     query,
     (fifo) =>
-      readingCsv(
-        table,
-        () =>
-          target.stage(
-            session,
-            changesSql(shape, csvSql(copyFields(shape, mode), fifo, csv), moment, "r", mode),
-            bronzeSchema(table),
-          ),
-        csv,
+      readingKeys(table, () =>
+        readingCsv(
+          table,
+          () =>
+            target.stage(
+              session,
+              changesSql(shape, csvSql(copyFields(shape, mode), fifo, csv), moment, "r", mode),
+              bronzeSchema(table),
+            ),
+          csv,
+        ),
       ),
     options,
   );

@@ -2,36 +2,51 @@
  * What committed at the source since a table's position, found without logical replication.
  *
  * A row version is new when the transaction that wrote it (`xmin`) was not visible in the position's snapshot. Its
- * candidates are the rows whose xmin is not older than that snapshot's xmin: no row that committed late is missed. Among the candidates those already in bronze are recognised by their transaction
- * id. (Asking `pg_visible_in_snapshot` instead would lose rows: snapshots do not list the ids of
- * subtransactions that were still running.)
+ * candidates are the rows whose xmin is not older than that snapshot's xmin: no row that committed late is missed.
+ * Among the candidates those already in bronze are recognised by their transaction id. (Asking
+ * `pg_visible_in_snapshot` instead would lose rows: snapshots do not list the ids of subtransactions that were still
+ * running.)
  */
-import type pg from "pg";
+
+import { duckdbType } from "../../lakehouse/delta/schema.ts";
+import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
 import { META } from "../definition/bronze-columns.ts";
 import { currentStateSql } from "../definition/bronze-state.ts";
-import { csvSql, type ReadMode, readingCsv } from "./csv.ts";
-import { checkCount } from "./full-load.ts";
+import type { ColumnPlan } from "./capture/drift.ts";
+import { csvSql } from "./csv.ts";
+import type { Reading } from "./full-load.ts";
+import { withKeyChecks } from "./key-values.ts";
 import type { Position } from "./position.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
-import { type CopyOptions, copyThroughFifo } from "./postgres/copy.ts";
+import type { CopyOptions } from "./postgres/copy.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
+import { type LockedTable, readPart } from "./query/read-part.ts";
 import { changesSql } from "./rows.ts";
-import { bronzeSchema, copyFields, sourceColumns, sourceName } from "./schema.ts";
+import { copyFields, sourceColumns } from "./schema.ts";
+
+/** A source table whose columns go into those of bronze. */
+export interface FollowedTable extends TableDescription {
+  readonly columns: readonly ColumnPlan[];
+}
+
+/** Where the cursor says to look: everywhere, from a moment on (SQL for the source), or behind an id. */
+export type Since = "everywhere" | { readonly at: string } | { readonly id: bigint };
 
 export interface IncrementRequest {
-  readonly table: TableDescription;
+  readonly table: FollowedTable;
   readonly from: Position;
   readonly to: SourceMoment;
-  /** Seconds that a transaction may stay open; only with a cursor. */
-  readonly longestTransaction: number;
+  readonly since: Since;
   readonly compareDeletes: boolean;
-  /** SQL of the bronze table at the version that holds `from`. */
+  /** The bronze table at the version that holds `from`. */
+  readonly base: Snapshot;
+  /** SQL of its rows. */
   readonly bronze: string;
-  readonly mode: ReadMode;
+  readonly reading: Reading;
 }
 
 /** What an increment holds, staged. */
@@ -43,58 +58,80 @@ export interface Increment {
 
 /** Stages the new rows and, where asked, the deletions. */
 export async function stageIncrement(
-  client: pg.Client,
+  source: LockedTable,
   session: Session,
   target: DeltaTable,
   request: IncrementRequest,
   options: CopyOptions,
 ): Promise<Increment> {
-  const { table, from } = request;
+  const { table, from, base } = request;
   // Partitions attached since the position hold rows that were written before it: they are read whole.
   const joined = table.relations.filter((id) => !from.relations.includes(id));
+  const known = table.relations.filter((id) => from.relations.includes(id));
   const inJoined = `tableoid IN (${joined.map((id) => `${literal(id)}::oid`).join(", ")})`;
   const candidates =
     joined.length > 0 ? `${candidateSql(request)} AND NOT ${inJoined}` : candidateSql(request);
-  let bytesRead = await readRows(client, session, request, "candidates", candidates, options);
+  const indexed = request.since !== "everywhere";
+  const read = (part: RowsPart) => readRows(source, session, request, part, options);
+  let bytesRead = await read({ name: "candidates", where: candidates, relations: known, indexed });
   const parts = [newRowsSql(request)];
   if (joined.length > 0) {
-    bytesRead += await readRows(client, session, request, "joined", inJoined, options);
+    bytesRead += await read({ name: "joined", where: inJoined, relations: joined, indexed: false });
     parts.push("SELECT * FROM joined");
   }
   let deleted = 0;
   if (request.compareDeletes) {
-    bytesRead += await readKeys(client, session, request, options);
+    bytesRead += await readKeys(source, session, request, options);
     await session.run(`CREATE TABLE deletions AS ${deletionsSql(request)}`);
-    deleted = await count(session, "deletions");
+    const [counted] = await session.rows("SELECT count(*) AS rows FROM deletions");
+    deleted = Number(counted?.rows);
     parts.push("SELECT * FROM deletions");
   }
-  const staged = await target.stage(session, parts.join(" UNION ALL BY NAME "), bronzeSchema(table));
+  const staged = await target.stage(session, inBronze(request, parts.join(" UNION ALL BY NAME ")), base);
   return { staged, bytesRead, deleted };
 }
 
+/** The rows in the columns of bronze, of which the source may have lost some. */
+function inBronze({ table, base }: IncrementRequest, rows: string): string {
+  const given = new Set([...Object.values<string>(META), ...table.columns.map(({ name }) => name)]);
+  const columns = base.schema.fields.map(({ name, type }) =>
+    given.has(name) ? identifier(name) : `NULL::${duckdbType(type)} AS ${identifier(name)}`,
+  );
+  return `SELECT ${columns.join(", ")} FROM (${rows})`;
+}
+
+interface RowsPart {
+  readonly name: string;
+  readonly where: string;
+  readonly relations: readonly string[];
+  readonly indexed: boolean;
+}
+
 /** Reads rows of the source into a table of the session; answers the bytes that came. */
-async function readRows(
-  client: pg.Client,
+function readRows(
+  source: LockedTable,
   session: Session,
-  { table, to, mode }: IncrementRequest,
-  name: string,
-  where: string,
+  { table, to, reading }: IncrementRequest,
+  part: RowsPart,
   options: CopyOptions,
 ): Promise<number> {
-  const shape = { table, withTransaction: table.hasTransactionIds };
-  const copied = await copyThroughFifo(
-    client,
-    `SELECT ${sourceColumns(shape)} FROM ${sourceName(table)} WHERE ${where}`,
-    (fifo) =>
-      readingCsv(table, () =>
-        session.run(
-          `CREATE TABLE ${name} AS ${changesSql(shape, csvSql(copyFields(shape, mode), fifo), to, "u", mode)}`,
-        ),
-      ),
+  const withTransaction = table.hasTransactionIds;
+  const shape = { table, withTransaction };
+  const { mode, note: _note, ...csv } = reading;
+  const names = identifiers(table.columns.map(({ name }) => name));
+  const columns = sourceColumns(shape);
+  return readPart(
+    source,
+    session,
+    {
+      ...part,
+      columns,
+      names: withTransaction ? `${names}, xmin, tableoid` : names,
+      select: (file) => changesSql(shape, csvSql(copyFields(shape, mode), file, csv), to, "u", mode),
+      csv,
+    },
     options,
   );
-  checkCount(table, copied.rows, await count(session, name));
-  return copied.bytes;
 }
 
 /**
@@ -117,7 +154,7 @@ function newRowsSql(request: IncrementRequest): string {
  * compared. Rows without key are compared by how often they are there.
  */
 function changedRowsSql({ table, bronze }: IncrementRequest): string {
-  const names = table.columns.map((column) => column.name);
+  const names = table.columns.filter(({ hasPlace }) => hasPlace).map(({ name }) => name);
   const compared = [...names, META.rescued];
   if (table.key.length > 0) {
     const same = compared.map((name) => `c.${identifier(name)} IS NOT DISTINCT FROM b.${identifier(name)}`);
@@ -135,39 +172,42 @@ function changedRowsSql({ table, bronze }: IncrementRequest): string {
  * The condition at the source. `age` counts transactions back from now, modulo 2^32: it is negative for rows that
  * were written more than 2^31 transactions ago, which still show the id of their writer.
  */
-function candidateSql({ table, from, longestTransaction }: IncrementRequest): string {
+function candidateSql({ table, from, since }: IncrementRequest): string {
   if (!table.hasTransactionIds) return "true";
   const written = `age(xmin) BETWEEN 0 AND age('${from.xmin % 2n ** 32n}'::xid)`;
-  if (table.cursor === undefined) return written;
+  if (since === "everywhere" || table.cursor === undefined) return written;
   // The cursor's index keeps the source from reading the whole table; the transaction id still decides.
-  const longest = `${literal(from.at)}::timestamptz - ${literal(`${longestTransaction} seconds`)}::interval`;
   const cursor = identifier(table.cursor);
-  const since = `${cursor} >= least(${longest}, ${literal(from.oldest)}::timestamptz)`;
-  return `${table.cursorMayBeNull ? `(${cursor} IS NULL OR ${since})` : since} AND ${written}`;
+  const recent = "id" in since ? `${cursor} > ${since.id}` : `${cursor} >= ${since.at}`;
+  return `${table.cursorMayBeNull ? `(${cursor} IS NULL OR ${recent})` : recent} AND ${written}`;
 }
 
-async function readKeys(
-  client: pg.Client,
+/** Reads the keys that the source has into `source_keys`. */
+function readKeys(
+  source: LockedTable,
   session: Session,
-  { table, mode }: IncrementRequest,
+  { table, reading }: IncrementRequest,
   { rate }: CopyOptions,
 ): Promise<number> {
-  const keyed = { ...table, columns: table.columns.filter((column) => table.key.includes(column.name)) };
-  const keys = { table: keyed, withTransaction: false };
-  const reads = keyed.columns.map((column) => `${column[mode]} AS ${identifier(column.name)}`).join(", ");
-  const copied = await copyThroughFifo(
-    client,
-    `SELECT ${sourceColumns(keys)} FROM ${sourceName(table)}`,
-    (fifo) =>
-      readingCsv(keyed, () =>
-        session.run(
-          `CREATE TABLE source_keys AS SELECT ${reads} FROM ${csvSql(copyFields(keys, mode), fifo)}`,
-        ),
-      ),
+  const { mode, note: _note, ...csv } = reading;
+  const own = table.columns.filter(({ name }) => table.key.includes(name));
+  const keys = { table: { ...table, columns: own }, withTransaction: false };
+  const values = withKeyChecks(own, table.key, mode)
+    .map((column) => `${column[mode]} AS ${identifier(column.name)}`)
+    .join(", ");
+  return readPart(
+    source,
+    session,
+    {
+      name: "source_keys",
+      columns: sourceColumns(keys),
+      names: identifiers(table.key),
+      where: "true",
+      select: (file) => `SELECT ${values} FROM ${csvSql(copyFields(keys, mode), file, csv)}`,
+      csv,
+    },
     { rate },
   );
-  checkCount(table, copied.rows, await count(session, "source_keys"));
-  return copied.bytes;
 }
 
 /** Keys whose newest change in bronze is no deletion and which the source no longer has. */
@@ -176,9 +216,4 @@ function deletionsSql({ table, to, bronze }: IncrementRequest): string {
   return `SELECT ${key}, 'd' AS ${META.operation}, ${to.lsn} AS ${META.lsn}, 0 AS ${META.sequence}, TIMESTAMPTZ ${literal(to.at)} AS ${META.ingestedAt}
     FROM (SELECT ${key} FROM (${bronze}) GROUP BY ${key} HAVING arg_max(${META.operation}, ${META.lsn}) <> 'd')
     ANTI JOIN source_keys USING (${key})`;
-}
-
-async function count(session: Session, name: string): Promise<number> {
-  const rows = await session.rows(`SELECT count(*) AS rows FROM ${name}`);
-  return Number(rows[0]?.rows);
 }

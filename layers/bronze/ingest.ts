@@ -4,7 +4,9 @@ import { TerminalError } from "../../lakehouse/errors.ts";
 import type { TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressEvent } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { createMessages, messagesTable } from "./capture/messages-table.ts";
 import { captureChanges } from "./capture/run.ts";
+import { passingOverGone } from "./capture/table-changes.ts";
 import {
   type IngestContext,
   type Ingestion,
@@ -50,7 +52,7 @@ async function capture(context: IngestContext, pipeline: PipelineDefinition): Pr
   // That a table was loaded before is no news to somebody who syncs.
   const onProgress = (event: ProgressEvent) => event.state !== "skipped" && context.onProgress(event);
   const loaded = await ingest({ ...context, onProgress }, pipeline, "load", {});
-  const tables = await describeAll(context.connectionString, pipeline);
+  const tables = await describeAll(context.connectionString, pipeline, passingOverGone(context, pipeline));
   const captured = await captureChanges(context, pipeline, tables, { end: "caught-up" });
   for (const { table, rows, bytes } of captured) {
     const note = rows > 0 ? `version ${table.base.version}` : "nothing new";
@@ -71,7 +73,7 @@ async function ingest(
   mode: "load" | "sync",
   options: LoadOptions,
 ): Promise<IngestReport[]> {
-  const tables = await describeAll(context.connectionString, pipeline);
+  const tables = await describeAll(context.connectionString, pipeline, passingOverGone(context, pipeline));
   // Before the source's moment: were they read after it, a rival could have taken its rows up to a later one, and
   // ours would go over them as if they were newer. Like this its commit is a conflict.
   const works: TableWork[] = [];
@@ -79,14 +81,19 @@ async function ingest(
   const loaded = works.filter((work) => positionOf(work)?.load === undefined && work.base !== undefined);
   for (const work of loaded) checkChanges(pipeline, work);
   const wanted = works.filter((work) => !loaded.includes(work));
-  const skipped = mode === "load" ? loaded.map((work) => skip(context, work)) : [];
-  if (mode === "load" && wanted.length === 0) return skipped;
+  const messages = await messagesOf(context, pipeline, tables);
+  const isNew = messages !== undefined && messages.base === undefined;
+  const there = messages === undefined || isNew ? loaded : [...loaded, messages];
+  const skipped = mode === "load" ? there.map((work) => skip(context, work)) : [];
+  if (mode === "load" && wanted.length === 0 && !isNew) return skipped;
 
-  const { shared, isFirst } = await openMoment(context, pipeline, works);
+  const { shared, isFirst } = await openMoment(context, pipeline, works, messages);
   try {
     const megabytes = pipeline.source.limits?.megabytesPerSecond;
     const rate = megabytes === undefined ? undefined : new RateLimit(megabytes);
     const ingestion: Ingestion = { context, pipeline, shared, rate };
+    // Before anything else goes on with the slot: nothing that it sends may be acknowledged without being taken.
+    if (isNew) skipped.push(await createMessages(ingestion, messages));
     const settled = mode === "sync" ? await syncTables(ingestion, loaded) : [];
     settled.push(...(await loadTables(ingestion, wanted, isFirst ? { ...options, resume: false } : options)));
     const failed = settled.find((outcome) => outcome.status === "rejected");
@@ -135,6 +142,16 @@ async function workOf(
     });
   }
   return { table, task: `bronze.${table.bronze}`, path, base };
+}
+
+/** The table of logical messages; undefined where none are wanted. */
+async function messagesOf(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+  tables: readonly TableDescription[],
+): Promise<TableWork | undefined> {
+  const table = messagesTable(pipeline, tables);
+  return table && workOf(context, pipeline, table);
 }
 
 const positionOf = (work: TableWork): Position | undefined => readPosition(work.base);

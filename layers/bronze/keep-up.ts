@@ -1,14 +1,15 @@
 /** Keeping bronze up with its source, whatever became of the slot or of the columns meanwhile. */
+
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, messageOf } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { markChecked, readDrift } from "./capture/drift-record.ts";
 import { recoverSlot } from "./capture/recover.ts";
 import { isSlotLost } from "./capture/run.ts";
+import { passingOverGone } from "./capture/table-changes.ts";
 import { type IngestContext, type IngestReport, sync } from "./ingest.ts";
 import { readingSource } from "./postgres/read-error.ts";
 import { replicationNames } from "./postgres/replication/publication.ts";
-import { describeAll } from "./source-tables.ts";
 import { verify } from "./verify/verify.ts";
 
 /** Milliseconds between looks at a slot that is in use: the first, and the longest. */
@@ -25,9 +26,11 @@ export async function keepUp(
   pipeline: PipelineDefinition,
   { patience = 0 }: KeepUpOptions = {},
 ): Promise<IngestReport[]> {
-  if (pipeline.source.changes !== "wal") return sync(context, pipeline);
-  const reports = await whenSlotIsFree(context, pipeline, patience);
-  await repairUnchecked(context, pipeline);
+  const captured = pipeline.source.changes === "wal";
+  const reports = captured
+    ? await whenSlotIsFree(context, pipeline, patience)
+    : await sync(context, pipeline);
+  await repairUnchecked(context, pipeline, reports);
   return reports;
 }
 
@@ -64,12 +67,16 @@ async function syncOrRecover(context: IngestContext, pipeline: PipelineDefinitio
 }
 
 /**
- * Postgres rewrites rows without a word in the WAL when a column gets another type, or fills them in place when it
- * comes with a default: those tables are compared, and what differs is read.
+ * Postgres rewrites rows without a word in the WAL when a column gets another type, and without touching them fills
+ * them where one comes with a default: those tables are compared, and what differs is read.
  */
-async function repairUnchecked(context: IngestContext, pipeline: PipelineDefinition): Promise<void> {
+async function repairUnchecked(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+  reports: readonly IngestReport[],
+): Promise<void> {
   const unchecked: string[] = [];
-  for (const { bronze } of await readingSource(() => describeAll(context.connectionString, pipeline))) {
+  for (const bronze of new Set(reports.map(({ table }) => table.slice("bronze.".length)))) {
     const snapshot = await context.lake.table(`${pipeline.name}/bronze/${bronze}`).snapshot();
     if (snapshot !== undefined && readDrift(snapshot)?.unchecked) unchecked.push(bronze);
   }

@@ -4,12 +4,21 @@ import type { DomainMetadata, SetTransaction } from "../../lakehouse/delta/actio
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
+import type { SourceColumn } from "./capture/drift.ts";
 import { type LoadState, loadStateSchema } from "./load/load-state.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
+import { type IdMark, idMarksSchema, printMarks } from "./query/id-marks.ts";
 
 /** Name under which the LSN is recorded as an integer; two runs that record it conflict. */
 export const SOURCE_APP = "ingot.source";
+
+/** Name, type and number. */
+const columnSchema = z
+  .tuple([z.string(), z.string(), z.number().int().nullable()])
+  .transform(
+    ([name, type, attnum]): SourceColumn => ({ name, type, ...(attnum === null ? {} : { attnum }) }),
+  );
 
 const positionSchema = z.object({
   kind: z.literal("postgres"),
@@ -25,6 +34,10 @@ const positionSchema = z.object({
   changes: z.enum(["query", "wal"]).default("query"),
   mixed: z.boolean().default(false),
   load: loadStateSchema.optional(),
+  expectedRows: z.number().optional(),
+  columns: z.array(columnSchema).optional(),
+  files: z.string().optional(),
+  marks: idMarksSchema.optional(),
 });
 
 /** The moment up to which a bronze table holds everything, and what the source table was then. */
@@ -32,6 +45,10 @@ export interface Position extends SourceMoment, PositionState {
   readonly key: readonly string[];
   /** Ids of the table and of its partitions: rows of others were not looked at. */
   readonly relations: readonly string[];
+  /** The columns of the table then; undefined where nobody wrote them down. */
+  readonly columns?: readonly SourceColumn[] | undefined;
+  /** While the load is not complete: rows that it will have read, as the source estimates. */
+  readonly expectedRows?: number | undefined;
 }
 
 /** How a position is to be understood. */
@@ -42,6 +59,10 @@ export interface PositionState {
   readonly mixed: boolean;
   /** Which rows there are so far; undefined when all of them are. */
   readonly load?: LoadState | undefined;
+  /** Digest of the files that held the rows; written down for tables with a cursor. */
+  readonly files?: string | undefined;
+  /** Of a table that is synced by increasing ids. */
+  readonly marks?: readonly IdMark[] | undefined;
 }
 
 /** The position of a bronze table; undefined where nothing was loaded. */
@@ -71,7 +92,10 @@ export function positionActions(
     relations: table.relations,
     changes: state.changes,
     ...(state.mixed ? { mixed: true } : {}),
-    ...(state.load === undefined ? {} : { load: state.load }),
+    columns: table.columns.map(({ name, sourceType, attnum }) => [name, sourceType, attnum ?? null]),
+    ...(state.load === undefined ? {} : { load: state.load, expectedRows: table.estimatedRows }),
+    ...(state.files === undefined ? {} : { files: state.files }),
+    ...(state.marks === undefined ? {} : { marks: printMarks(state.marks) }),
   });
   return {
     domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],

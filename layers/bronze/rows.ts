@@ -2,6 +2,7 @@
 import { literal } from "../../lakehouse/duckdb/quote.ts";
 import { type ChangeOperation, META } from "../definition/bronze-columns.ts";
 import { type ReadMode, valuesSql } from "./csv.ts";
+import { withKeyChecks } from "./key-values.ts";
 import type { SourceMoment } from "./postgres/snapshot.ts";
 import type { CopyShape } from "./schema.ts";
 
@@ -13,7 +14,7 @@ export function changesSql(
   operation: ChangeOperation,
   mode: ReadMode = "fast",
 ): string {
-  return `SELECT ${valuesSql(table.columns, mode)}, '${operation}' AS ${META.operation}, ${moment.lsn} AS ${META.lsn}, 0 AS ${META.sequence},
+  return `SELECT ${valuesSql(withKeyChecks(table.columns, table.key, mode), mode)}, '${operation}' AS ${META.operation}, ${moment.lsn} AS ${META.lsn}, 0 AS ${META.sequence},
     ${withTransaction ? fullTransactionId(moment) : "NULL::BIGINT"} AS ${META.transaction}, NULL::TIMESTAMPTZ AS ${META.committedAt},
     TIMESTAMPTZ ${literal(moment.at)} AS ${META.ingestedAt}
     FROM ${source}`;

@@ -1,21 +1,29 @@
 /** The tables of a pipeline as they are at the source: those that it names, and those of schemas that it takes whole. */
 import type pg from "pg";
-import { TerminalError } from "../../lakehouse/errors.ts";
+import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition, SourceTable } from "../definition/pipeline.ts";
 import { asCaptured } from "./capture/capturable.ts";
 import { describeSchema, describeTable, type TableDescription } from "./postgres/catalog.ts";
 import { connect, disconnect } from "./postgres/connect.ts";
 
-/** Describes every table of the pipeline; throws for the first that cannot be taken. */
+/**
+ * Describes every table of the pipeline; throws for the first that cannot be taken. `whenGone` is asked about tables
+ * that are not there, by the name of the bronze table, and answers whether they may be passed over.
+ */
 export async function describeAll(
   connectionString: string,
   pipeline: PipelineDefinition,
+  whenGone: (bronze: string) => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<TableDescription[]> {
   const client = await connect(connectionString);
   try {
     const tables: TableDescription[] = [];
     for (const [bronze, wanted] of await wantedTables(client, pipeline)) {
-      const table = await describeTable(client, bronze, wanted);
+      const table = await describeTable(client, bronze, wanted).catch(async (error: unknown) => {
+        if (codeOf(error) === "POSTGRES_NO_TABLE" && (await whenGone(bronze))) return undefined;
+        throw error;
+      });
+      if (table === undefined) continue;
       tables.push(pipeline.source.changes === "wal" ? asCaptured(table, wanted) : table);
     }
     return tables;

@@ -1,53 +1,56 @@
 /** Brings one loaded table up to the run's moment by asking the source, without logical replication. */
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
-import { duckdbType } from "../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
-import { TerminalError } from "../../lakehouse/errors.ts";
 import type { SourceTable } from "../definition/pipeline.ts";
 import { isMisread } from "./csv.ts";
-import { type Increment, type IncrementRequest, stageIncrement } from "./increment.ts";
+import { READINGS, type Reading } from "./full-load.ts";
+import { type Increment, stageIncrement } from "./increment.ts";
 import { commitRows, type Ingestion, type IngestReport, openReader, type TableWork } from "./ingestion.ts";
+import { lockTables, measureExtents } from "./load/extent.ts";
 import { checkPosition, type Position } from "./position.ts";
-import type { TableDescription } from "./postgres/catalog.ts";
 import { disconnect } from "./postgres/connect.ts";
-import { bronzeSchema } from "./schema.ts";
+import type { SourceMoment } from "./postgres/snapshot.ts";
+import { type CursorState, cursorState } from "./query/cursor.ts";
+import { checkIdSequence } from "./query/id-cursor.ts";
+import { type FollowedColumns, followColumns } from "./query/table-drift.ts";
 
 /** A position that falls behind by so many transactions is moved even when no row is new. */
 const IDLE_GAP = 10_000_000n;
+/** The longest that a writing transaction stays open, in seconds, where the pipeline does not say. */
+const LONGEST_TRANSACTION = 3600;
 
-/** Appends what is new since `from`, the position of `base`. */
+/** Appends what is new since `from`, the position of `loaded`. */
 export async function syncTable(
   ingestion: Ingestion,
   work: TableWork,
-  base: Snapshot,
+  loaded: Snapshot,
   from: Position,
 ): Promise<IngestReport> {
-  const { context, shared } = ingestion;
+  const { context, pipeline, shared } = ingestion;
   const { table, task, path } = work;
   const { onProgress } = context;
   checkPosition(from, shared.moment, path);
-  checkColumns(table, base, path);
   // Two moments may share an LSN; within a table it has to tell the order of changes.
   const to = { ...shared.moment, lsn: Math.max(shared.moment.lsn, from.lsn + 1) };
+  const policy = pipeline.source.tables[table.bronze]?.drift ?? "evolve";
   try {
     onProgress({ task, state: "running", rows: 0, bytes: 0 });
-    const { staged, bytesRead, deleted } = await stage(ingestion, work, base, {
-      from,
-      to,
-      mode: "fast",
-    }).catch((error: unknown) => {
-      if (!isMisread(error)) throw error;
-      onProgress({ task, state: "running", bytes: 0, note: "values without place: reading each as text" });
-      return stage(ingestion, work, base, { from, to, mode: "careful" });
-    });
+    await checkIdSequence(shared.control, table);
+    const target = context.lake.table(path);
+    const columns = await followColumns(shared.control, target, loaded, { table, from, policy });
+    const { base } = columns;
+    const { increment, cursor } = await stageAnyhow(ingestion, work, { from, to, columns });
+    const { staged, bytesRead, deleted } = increment;
     const sameTable = table.relations.join() === from.relations.join();
-    const idle = staged.rows === 0 && sameTable && to.xmax - from.xmax < IDLE_GAP;
+    const isNew = staged.rows > 0 || !sameTable;
+    const idle = !isNew && !cursor.moves && to.xmax - from.xmax < IDLE_GAP;
+    const state = { changes: "query" as const, mixed: false, ...cursor.state };
     const version = idle
       ? base.version
-      : await commitRows(context, work, { base, staged, moment: to, mode: "sync" });
-    const note = idle ? "nothing new" : `version ${version}${deleted > 0 ? `, ${deleted} deleted` : ""}`;
+      : await commitRows(context, work, { base, staged, moment: to, mode: "sync", state });
+    const note = isNew ? `version ${version}${deleted > 0 ? `, ${deleted} deleted` : ""}` : "nothing new";
     onProgress({ task, state: "done", rows: staged.rows, bytes: bytesRead, note });
-    const status = idle ? "unchanged" : "committed";
+    const status = isNew ? "committed" : "unchanged";
     return { table: task, mode: "sync", status, rows: staged.rows, deleted, bytes: bytesRead, version };
   } catch (error) {
     onProgress({ task, state: "failed" });
@@ -55,49 +58,75 @@ export async function syncTable(
   }
 }
 
+interface Stage {
+  readonly from: Position;
+  readonly to: SourceMoment;
+  readonly columns: FollowedColumns;
+}
+
+interface StagedTable {
+  readonly increment: Increment;
+  readonly cursor: CursorState;
+}
+
+/** Stages the new rows in the fastest way in which they can be read. */
+async function stageAnyhow(ingestion: Ingestion, work: TableWork, request: Stage): Promise<StagedTable> {
+  const { onProgress } = ingestion.context;
+  // Increments are small: one part each.
+  const readings = READINGS.filter(
+    ({ parallel, mode }) => !parallel && (mode === "careful" || !request.columns.careful),
+  );
+  for (const [way, reading] of readings.entries()) {
+    if (way > 0) onProgress({ task: work.task, state: "running", bytes: 0, note: reading.note ?? "" });
+    try {
+      return await stage(ingestion, work, request, reading);
+    } catch (error) {
+      if (!isMisread(error) || way + 1 === readings.length) throw error;
+    }
+  }
+  throw new RangeError("there is no way to read rows");
+}
+
 /** Stages the new rows, on a connection and in a session of its own: a read that failed leaves both unusable. */
 async function stage(
   ingestion: Ingestion,
   { table, task, path }: TableWork,
-  base: Snapshot,
-  { from, to, mode }: Pick<IncrementRequest, "from" | "to" | "mode">,
-): Promise<Increment> {
+  { from, to, columns }: Stage,
+  reading: Reading,
+): Promise<StagedTable> {
   const { context, pipeline, rate } = ingestion;
   const wanted: SourceTable = pipeline.source.tables[table.bronze] ?? {};
   const target = context.lake.table(path);
   const session = await context.lake.duckdb.session();
   const client = await openReader(ingestion);
   try {
-    const request = {
+    await lockTables(client, [table]);
+    const extents = await measureExtents(client, [table]);
+    const source = {
+      client,
       table,
+      extent: extents.get(table) ?? { leaves: [], bytes: undefined },
+      statementSeconds: pipeline.source.limits?.statementSeconds,
+    };
+    const longest = wanted.longestTransaction ?? LONGEST_TRANSACTION;
+    const cursor = await cursorState(source, { from, to, longest, changed: columns.changed });
+    const request = {
+      table: { ...table, columns: columns.columns },
       from,
       to,
-      mode,
-      longestTransaction: wanted.longestTransaction ?? 3600,
+      reading,
+      since: cursor.since,
       compareDeletes: wanted.deletes === "compare" && table.key.length > 0,
-      bronze: await scanSql(target.store, scannable(base)),
+      base: columns.base,
+      bronze: await scanSql(target.store, scannable(columns.base)),
     };
-    return await stageIncrement(client, session, target, request, {
+    const increment = await stageIncrement(source, session, target, request, {
       rate,
       onArrival: (bytes, rows) => context.onProgress({ task, state: "running", bytes, rows }),
     });
+    return { increment, cursor };
   } finally {
     await disconnect(client);
     await session.close();
   }
-}
-
-/** Until schema changes are followed, a source whose columns changed is refused rather than read wrongly. */
-function checkColumns(table: TableDescription, base: Snapshot, path: string): void {
-  const shape = (schema: ReturnType<typeof bronzeSchema>) =>
-    schema.fields.map((f) => `${f.name} ${duckdbType(f.type)}`).sort();
-  const [now, then] = [shape(bronzeSchema(table)), shape(base.schema)];
-  const added = now.filter((column) => !then.includes(column));
-  const gone = then.filter((column) => !now.includes(column));
-  if (added.length === 0 && gone.length === 0) return;
-  throw new TerminalError(`the columns of ${table.schema}.${table.name} changed since it was loaded`, {
-    code: "SOURCE_SCHEMA_CHANGED",
-    value: [...added.map((c) => `+ ${c}`), ...gone.map((c) => `- ${c}`)].join(", "),
-    next: `Load it anew: move ${path} out of the lake and run \`ingot load\`.`,
-  });
 }

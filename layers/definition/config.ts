@@ -24,42 +24,52 @@ const models = z.record(name, z.strictObject({ kind: z.enum(["merge", "full"]), 
 const positive = z.number().positive("more than 0");
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, "1 to 63 lower case letters, digits and _");
 
-const source = z.strictObject({
-  kind: z.literal("postgres"),
-  tables: z.record(
-    tableName,
-    z.strictObject({
-      schema: z.string().min(1).optional(),
-      table: z.string().min(1).optional(),
-      key: z
-        .union([z.array(z.string()).min(1), z.literal("none")], 'a list of columns, or "none"')
-        .optional(),
-      cursor: z.string().min(1).optional(),
-      longestTransaction: z.number().positive("seconds, more than 0").optional(),
-      deletes: z.enum(["ignore", "compare"], '"ignore" or "compare"').optional(),
-      drift: z.enum(["evolve", "quarantine", "freeze"], '"evolve", "quarantine" or "freeze"').optional(),
-    }),
-  ),
-  discover: z.array(z.string().min(1)).min(1).optional(),
-  changes: z.enum(["wal", "query"], '"wal" or "query"').optional(),
-  wal: z
-    .strictObject({
-      slot: slotName.optional(),
-      publication: z.string().min(1).max(63).optional(),
-      warnMegabytes: positive.optional(),
-      stopMegabytes: positive.optional(),
-      messages: tableName.optional(),
-      origin: z.enum(["any", "none"], '"any" or "none"').optional(),
-    })
-    .optional(),
-  limits: z
-    .strictObject({
-      connections: z.int().positive("a whole number, at least 1").optional(),
-      statementSeconds: positive.optional(),
-      megabytesPerSecond: positive.optional(),
-    })
-    .optional(),
-}).superRefine(checkMessages);
+/** Where rows come from. */
+const source = z
+  .strictObject({
+    kind: z.literal("postgres"),
+    tables: z.record(
+      tableName,
+      z.strictObject({
+        schema: z.string().min(1).optional(),
+        table: z.string().min(1).optional(),
+        key: z
+          .union([z.array(z.string()).min(1), z.literal("none")], 'a list of columns, or "none"')
+          .optional(),
+        cursor: z.string().min(1).optional(),
+        longestTransaction: z.number().positive("seconds, more than 0").optional(),
+        deletes: z.enum(["ignore", "compare"], '"ignore" or "compare"').optional(),
+        drift: z.enum(["evolve", "quarantine", "freeze"], '"evolve", "quarantine" or "freeze"').optional(),
+      }),
+    ),
+    discover: z.array(z.string().min(1)).min(1).optional(),
+    changes: z.enum(["wal", "query"], '"wal" or "query"').optional(),
+    wal: z
+      .strictObject({
+        slot: slotName.optional(),
+        publication: z.string().min(1).max(63).optional(),
+        warnMegabytes: positive.optional(),
+        stopMegabytes: positive.optional(),
+        messages: tableName.optional(),
+        origin: z.enum(["any", "none"], '"any" or "none"').optional(),
+      })
+      .optional(),
+    limits: z
+      .strictObject({
+        connections: z.int().positive("a whole number, at least 1").optional(),
+        statementSeconds: positive.optional(),
+        megabytesPerSecond: positive.optional(),
+      })
+      .optional(),
+  })
+  .refine(({ wal, changes }) => wal?.messages === undefined || changes === "wal", {
+    path: ["wal", "messages"],
+    message: 'no name of a table, unless changes: "wal"',
+  })
+  .refine(({ wal, tables }) => wal?.messages === undefined || !Object.hasOwn(tables, wal.messages), {
+    path: ["wal", "messages"],
+    message: "a name that none of the tables has",
+  });
 
 const pipelineSchema = z.strictObject({
   name: name.refine((value) => !RESERVED.includes(value), `a name other than ${RESERVED.join(", ")}`),

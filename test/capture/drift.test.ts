@@ -138,3 +138,63 @@ describe("freeze", () => {
     });
   });
 });
+
+describe("tables", () => {
+  it("that are dropped stay as they were, beside others that go on; frozen ones stop the run", async () => {
+    const sql =
+      "CREATE TABLE stays (id int PRIMARY KEY); CREATE TABLE goes (id int PRIMARY KEY); INSERT INTO goes VALUES (1)";
+    const pipeline = captured({ stays: {}, goes: {} });
+    await withTables(sql, pipeline, async () => {
+      await database.query("DROP TABLE goes; INSERT INTO stays VALUES (1)");
+      await sync(pipeline);
+      await sync(pipeline);
+      expect(await described(pipeline, "goes")).toEqual(["table dropped *: stays as it was"]);
+      expect(await bronzeChanges(currentLake(), `${pipeline.name}/bronze/goes`)).toHaveLength(1);
+      expect((await both(pipeline, "stays", ["id"])).bronze).toEqual(['["1"]']);
+      const { source } = pipeline;
+      const frozen = {
+        ...pipeline,
+        source: { ...source, tables: { stays: {}, goes: { drift: "freeze" } } },
+      } as const;
+      await expect(sync(frozen)).rejects.toMatchObject({ code: "POSTGRES_NO_TABLE" });
+    });
+  });
+
+  it("that are made anew, and partitions that had rows, are compared with the source", async () => {
+    const sql = `CREATE TABLE anew (id int PRIMARY KEY, n int); INSERT INTO anew VALUES (1, 1), (2, 2);
+      CREATE TABLE parts (id int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+      CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10); INSERT INTO parts VALUES (1)`;
+    await withTables(sql, captured({ anew: {}, parts: {} }), async (pipeline) => {
+      await database.query(
+        "DROP TABLE anew; CREATE TABLE anew (id int PRIMARY KEY, n int); INSERT INTO anew VALUES (2, 20), (3, 30)",
+      );
+      await database.query(
+        "CREATE TABLE parts_2 (id int NOT NULL PRIMARY KEY); INSERT INTO parts_2 VALUES (11)",
+      );
+      await database.query("ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES FROM (10) TO (20)");
+      await database.query(
+        "CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (12), (21)",
+      );
+      await sync(pipeline);
+      await database.query("UPDATE anew SET n = 0 WHERE id = 3; DELETE FROM parts WHERE id = 11");
+      await sync(pipeline);
+      for (const [table, columns] of [
+        ["anew", ["id", "n"]],
+        ["parts", ["id"]],
+      ] as const) {
+        const { bronze, source } = await both(pipeline, table, columns);
+        expect(bronze).toEqual(source);
+      }
+      expect(await described(pipeline, "anew")).toEqual(["made anew *: compared with the source"]);
+      expect(await described(pipeline, "parts")).toEqual(["joined *: compared with the source"]);
+      const before = (await tableOf(pipeline, "parts").existingSnapshot()).version;
+      await database.query(
+        "CREATE TABLE parts_4 PARTITION OF parts FOR VALUES FROM (30) TO (40); INSERT INTO parts VALUES (31)",
+      );
+      await sync(pipeline);
+      // What was made as a partition needs no comparison: one commit for the relation, one for its row.
+      expect((await tableOf(pipeline, "parts").existingSnapshot()).version).toBe(before + 2);
+      expect(await described(pipeline, "parts")).toHaveLength(1);
+    });
+  });
+});

@@ -6,59 +6,31 @@
  */
 import { rm } from "node:fs/promises";
 import pLimit from "p-limit";
-import type pg from "pg";
-import type { Lake } from "../../../lakehouse/lake.ts";
-import type { ProgressListener } from "../../../lakehouse/progress.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { ChangeSink, Relation, Tuple } from "../postgres/replication/pgoutput.ts";
 import { ReplicationStream } from "../postgres/replication/stream.ts";
 import { Batch } from "./batch.ts";
-import type { CapturedTable, Shape } from "./captured-table.ts";
+import type { Captured, CaptureOptions, TableCount } from "./capture-options.ts";
+import type { CapturedTable } from "./captured-table.ts";
 import { commitRows, stageRows } from "./commit-rows.ts";
+import { differs, sameColumns } from "./differs.ts";
 import { readDrift } from "./drift-record.ts";
-import { type RowFile, type TransactionText, transactionText } from "./row-file.ts";
+import { fullXid } from "./full-xid.ts";
+import { messageTuple } from "./message-row.ts";
+import {
+  messageText,
+  type Operation,
+  type RowFile,
+  type TransactionText,
+  transactionText,
+} from "./row-file.ts";
 import { type KnownTypes, shapeOf } from "./shape.ts";
-
-/** When a batch is committed: with the first transaction that reaches one of these. */
-export interface BatchLimits {
-  readonly rows: number;
-  /** Also the size from which on the rows of one transaction are staged before its end. */
-  readonly bytes: number;
-  /** Milliseconds since the batch's first transaction arrived. */
-  readonly milliseconds: number;
-}
-
-export interface CaptureOptions {
-  readonly lake: Lake;
-  readonly connectionString: string;
-  readonly slot: string;
-  readonly publications: readonly string[];
-  readonly tables: readonly CapturedTable[];
-  /** For questions to the catalogue while the stream goes on. */
-  readonly client: pg.Client;
-  /** A transaction id, 64 bits, of about now: ids in the stream have only the lower half. */
-  readonly currentXid: bigint;
-  readonly limits: BatchLimits;
-  readonly concurrency: number;
-  readonly onProgress: ProgressListener;
-  /** Told of each batch once it is durable and acknowledged. */
-  readonly onCommitted?: (batch: { readonly rows: number; readonly endLsn: number }) => void;
-  /** Told that a table's columns changed in a way that calls for a comparison with the source. */
-  readonly onUnchecked?: () => void;
-}
-
-/** Rows and bytes that went into a table. */
-export interface TableCount {
-  rows: number;
-  deleted: number;
-  bytes: number;
-}
 
 export class Capture implements ChangeSink {
   readonly counts = new Map<CapturedTable, TableCount>();
   private readonly options: CaptureOptions;
   /** Tables by the id under which their changes come, with the shape of those. */
-  private readonly byOid = new Map<number, { readonly table: CapturedTable; readonly shape: Shape }>();
+  private readonly byOid = new Map<number, Captured>();
   private readonly types: KnownTypes = new Map();
   private stream: ReplicationStream | undefined;
   private readonly folder: string;
@@ -89,6 +61,7 @@ export class Capture implements ChangeSink {
         connectionString: options.connectionString,
         slot: options.slot,
         publications: options.publications,
+        selection: options.selection ?? {},
         sink: capture,
         onKeepalive: (walEnd) => capture.keepalive(walEnd),
       });
@@ -152,38 +125,59 @@ export class Capture implements ChangeSink {
   }
 
   insert(relation: number, row: Tuple): void | Promise<void> {
-    return this.take(relation, (table, file) => file.write("i", this.next(table), this.text, row));
+    const found = this.byOid.get(relation);
+    if (found !== undefined) return this.makeRoom(this.write(found, "i", row));
   }
 
   update(relation: number, row: Tuple, old: Tuple | undefined): void | Promise<void> {
-    return this.take(relation, (table, file, { key, relation: { replicaIdentity } }) => {
-      // Without a key the former row says which one this was; with one, it does where the key changed.
-      const moved = old !== undefined && (key.length === 0 || key.some((at) => differs(old, row, at)));
-      if (moved) file.write("d", this.next(table), this.text, old);
-      // A former key says nothing of the other fields.
-      file.write("u", this.next(table), this.text, row, replicaIdentity === "f" ? old : undefined, moved);
-    });
+    const found = this.byOid.get(relation);
+    if (found === undefined) return;
+    const { key, relation: described } = found.shape;
+    // Without a key the former row says which one this was; with one, it does where the key changed.
+    const moved = old !== undefined && (key.length === 0 || key.some((at) => differs(old, row, at)));
+    if (moved) this.write(found, "d", old);
+    // A former key says nothing of the other fields.
+    return this.makeRoom(
+      this.write(found, "u", row, described.replicaIdentity === "f" ? old : undefined, moved),
+    );
   }
 
   delete(relation: number, old: Tuple): void | Promise<void> {
-    return this.take(relation, (table, file) => {
-      this.countOf(table).deleted += 1;
-      file.write("d", this.next(table), this.text, old);
-    });
+    const found = this.byOid.get(relation);
+    if (found === undefined) return;
+    const file = this.write(found, "d", old);
+    if (file !== undefined) this.countOf(found.table).deleted += 1;
+    return this.makeRoom(file);
   }
 
   async truncate(relations: readonly number[]): Promise<void> {
     for (const relation of relations) {
-      await this.take(relation, (table, file) => file.write("t", this.next(table), this.text, undefined));
+      const found = this.byOid.get(relation);
+      if (found !== undefined) await this.makeRoom(this.write(found, "t", undefined));
     }
   }
 
-  message(): void {
-    // What applications write into the WAL beside their tables is not theirs to find in one.
+  message(prefix: string, content: Buffer, transactional: boolean, endLsn: number): void | Promise<void> {
+    const { messages } = this.options;
+    if (messages === undefined) return;
+    const row = messageTuple(prefix, content, transactional);
+    if (transactional) return this.makeRoom(this.write(messages, "i", row));
+    // Of no transaction, it is one of its own. It lies at the last byte of its record: a commit record may begin at
+    // the next, and what has been taken so far ends there too.
+    this.lsn = endLsn - 1;
+    this.sequence = 0;
+    this.text = messageText(this.lsn);
+    const waits = this.makeRoom(this.write(messages, "i", row));
+    return waits === undefined ? this.whole(endLsn) : waits.then(() => this.whole(endLsn));
   }
 
   commit(endLsn: number): void | Promise<void> {
     this.open = false;
+    return this.whole(endLsn);
+  }
+
+  /** Everything before `endLsn` was received whole. */
+  private whole(endLsn: number): void | Promise<void> {
     const { batch, options } = this;
     batch.endLsn = endLsn;
     if (batch.tables.size === 0) {
@@ -217,25 +211,32 @@ export class Capture implements ChangeSink {
     if (readDrift(table.base)?.unchecked) this.options.onUnchecked?.();
   }
 
-  private take(
-    relation: number,
-    write: (table: CapturedTable, file: RowFile, shape: Shape) => void,
-  ): void | Promise<void> {
-    const found = this.byOid.get(relation);
-    if (found === undefined || this.lsn < found.table.position) return;
-    const { table, shape } = found;
+  /**
+   * Writes a change down, with its place in the transaction. Answers the file; undefined where the table has the change
+   * already: it is counted nevertheless, so that a row has the same place however often it is sent.
+   */
+  private write(
+    { table, shape }: Captured,
+    operation: Operation,
+    row: Tuple | undefined,
+    old?: Tuple,
+    rekeyed = false,
+  ): RowFile | undefined {
+    this.sequence += 1;
+    if (this.lsn < table.position) return undefined;
     const file = this.batch.rowsOf(table, shape);
-    write(table, file, shape);
+    file.write(operation, this.sequence, this.text, row, old, rekeyed);
     this.batch.rows += 1;
-    // A long transaction waits as data files for its end.
+    this.countOf(table).rows += 1;
+    return file;
+  }
+
+  /** A long transaction waits as data files for its end. */
+  private makeRoom(file: RowFile | undefined): void | Promise<void> {
+    if (file === undefined) return;
     const { bytes } = this.options.limits;
     if (file.size > bytes || ((this.batch.rows & 0xfff) === 0 && this.batch.bytes > bytes))
       return this.stageAhead();
-  }
-
-  private next(table: CapturedTable): number {
-    this.countOf(table).rows += 1;
-    return ++this.sequence;
   }
 
   private countOf(table: CapturedTable): TableCount {
@@ -321,20 +322,4 @@ export class Capture implements ChangeSink {
     this.stream?.pause();
     reached();
   }
-}
-
-/** The 64-bit id whose lower half this is, of those around a known one. */
-function fullXid(known: bigint, xid: number): bigint {
-  const distance = BigInt.asIntN(32, BigInt(xid) - BigInt.asUintN(32, known));
-  return known + distance;
-}
-
-function differs(a: Tuple, b: Tuple, at: number): boolean {
-  if (a.kinds[at] !== b.kinds[at]) return b.kinds[at] !== 0x75;
-  const [start, end] = [a.starts[at] ?? 0, a.ends[at] ?? 0];
-  return a.buffer.compare(b.buffer, b.starts[at] ?? 0, b.ends[at] ?? 0, start, end) !== 0;
-}
-
-function sameColumns(a: Relation, b: Relation): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,6 +1,6 @@
 /** The record of a source table's columns and of their changes, kept in the bronze table itself. */
 import { z } from "zod";
-import type { Action, Metadata } from "../../../lakehouse/delta/actions.ts";
+import type { Action, DomainMetadata, Metadata } from "../../../lakehouse/delta/actions.ts";
 import { alterColumns } from "../../../lakehouse/delta/alter-columns.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
@@ -18,7 +18,7 @@ const recordSchema = z.object({
   columns: z.array(z.object({ name: z.string(), type: z.string(), attnum: z.number().optional() })),
   changes: z.array(
     z.object({
-      kind: z.enum(["added", "dropped", "retyped", "renamed"]),
+      kind: z.enum(["added", "dropped", "retyped", "renamed", "made anew", "joined", "table dropped"]),
       column: z.string(),
       from: z.string().optional(),
       to: z.string().optional(),
@@ -81,6 +81,32 @@ export async function applyDrift(
   const actions: Action[] = metadata === base.metadata ? [] : [{ metaData: metadata }];
   const version = await commitRecord(target, base, record, actions, plan.changes.map(describeChange));
   return target.existingSnapshot(version);
+}
+
+/** A change of a source table as a whole, with what its commit carries beside the record of it. */
+export interface TableChange {
+  readonly change: Pick<DriftRecord["changes"][number], "kind" | "column" | "effect"> | undefined;
+  readonly unchecked: boolean;
+  readonly domains: readonly DomainMetadata[];
+}
+
+/** Writes a change of the table as a whole down. */
+export async function recordTableChange(
+  target: DeltaTable,
+  base: Snapshot,
+  { change, unchecked, domains }: TableChange,
+): Promise<Snapshot> {
+  const former = readDrift(base);
+  const at = new Date(target.now()).toISOString();
+  const changes = [...(former?.changes ?? []), ...(change ? [{ ...change, policy: "evolve", at }] : [])];
+  const record = {
+    unchecked: former?.unchecked === true || unchecked,
+    columns: former?.columns ?? [],
+    changes: changes.slice(-REMEMBERED),
+  };
+  const actions = domains.map((domainMetadata) => ({ domainMetadata }));
+  const said = change === undefined ? [] : [`table ${change.kind}`];
+  return target.existingSnapshot(await commitRecord(target, base, record, actions, said));
 }
 
 /** Notes that the table was compared with its source after its columns changed. */

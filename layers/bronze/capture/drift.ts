@@ -78,7 +78,8 @@ export function planDrift(
     return { ...column, deltaType: own.type, careful: valueInSql(column, own.type), hasPlace: true };
   });
   const careful = plans.some((plan, i) => plan.careful !== columns[i]?.careful);
-  const changes = changesOf(before ?? knownFrom(bronze, columns), columns, effects);
+  const known = before !== undefined && before.length > 0 ? before : knownFrom(bronze, columns);
+  const changes = changesOf(known, columns, effects);
   const rewrites = changes.some(
     ({ kind, column }) =>
       kind === "retyped" || kind === "renamed" || (kind === "added" && filled.has(column)),

@@ -16,6 +16,8 @@ import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../postgres/snapshot.ts";
 import { describeAll } from "../source-tables.ts";
 import { repairTables } from "../verify/repair-tables.ts";
+import { messagesTable, moveMessages } from "./messages-table.ts";
+import { passingOverGone } from "./table-changes.ts";
 
 /** The name of a slot that does not stand in for the lost one before the tables have been repaired. */
 const provisional = (slot: string) => `${slot.slice(0, 56)}_repair`;
@@ -30,20 +32,22 @@ export async function recoverSlot(
   const { slot } = replicationNames(pipeline);
   const task = `slot ${slot}`;
   onProgress({ task, state: "running", note: `${why}: comparing the tables with the source` });
-  const all = await describeAll(connectionString, pipeline);
+  const all = await describeAll(connectionString, pipeline, passingOverGone(context, pipeline));
   const client = await connect(connectionString);
   try {
     await ensurePublication(client, pipeline, all);
     await dropSlot(client, slot);
     await dropSlot(client, provisional(slot));
     const tables = await capturedSoFar(context, pipeline, all);
+    const messages = await capturedSoFar(context, pipeline, [messagesTable(pipeline, all) ?? []].flat());
     const shared = await shareSlotSnapshot(
       connectionString,
       await createSlotSnapshot(connectionString, provisional(slot)),
     );
     try {
-      await checkAhead(context, pipeline, tables, shared.moment.lsn);
+      await checkAhead(context, pipeline, [...tables, ...messages], shared.moment.lsn);
       await repairTables(context, pipeline, shared, { tables, movePosition: true });
+      for (const table of messages) await moveMessages(context, pipeline, table, shared.moment);
     } finally {
       await shared.end();
     }

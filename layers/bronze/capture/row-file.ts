@@ -27,11 +27,19 @@ export const ROW_FIELDS = [
   { name: "_ingot_rekeyed", type: "BOOLEAN" },
 ] as const;
 
+/** What happened to a row; see `ChangeOperation`. */
+export type Operation = "i" | "u" | "d" | "t";
+
 /** A transaction as its rows name it: `lsn,xid,microseconds` since 1970. */
 export type TransactionText = Buffer;
 
 export function transactionText(lsn: number, xid: number, time: number): TransactionText {
   return Buffer.from(`${lsn},${xid},${time},`, "latin1");
+}
+
+/** The same for what belongs to no transaction. */
+export function messageText(lsn: number): TransactionText {
+  return Buffer.from(`${lsn},,,`, "latin1");
 }
 
 export class RowFile {
@@ -60,7 +68,7 @@ export class RowFile {
    * empty.
    */
   write(
-    operation: "i" | "u" | "d" | "t",
+    operation: Operation,
     sequence: number,
     transaction: TransactionText,
     row: Tuple | undefined,

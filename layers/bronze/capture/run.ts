@@ -6,15 +6,19 @@ import type { Lake, TablePath } from "../../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../../lakehouse/progress.ts";
 import { isLoading } from "../../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
-import { readPosition, SOURCE_APP } from "../position.ts";
+import { type Position, readPosition, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { parseLsn } from "../postgres/lsn.ts";
-import { replicationNames } from "../postgres/replication/publication.ts";
+import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
 import { dropSlot, judgeSlot, readSlot } from "../postgres/replication/slot.ts";
 import { HISTORY_SQL } from "../postgres/snapshot.ts";
-import { type BatchLimits, Capture } from "./capture.ts";
+import { Capture } from "./capture.ts";
+import type { BatchLimits } from "./capture-options.ts";
 import type { CapturedTable } from "./captured-table.ts";
+import { messageShape } from "./message-row.ts";
+import { messagesTable } from "./messages-table.ts";
+import { noticeRelations } from "./table-changes.ts";
 
 export interface CaptureContext {
   readonly lake: Lake;
@@ -52,7 +56,7 @@ export function isSlotLost(error: unknown): boolean {
   return ["SLOT_LOST", "SLOT_OVER_BUDGET", "SOURCE_FAILED_OVER"].includes(codeOf(error) ?? "");
 }
 
-/** Takes changes from the pipeline's slot into the tables, all of which have been loaded. */
+/** Takes changes from the pipeline's slot into the tables, all of which have been loaded; messages into theirs. */
 export async function captureChanges(
   context: CaptureContext,
   pipeline: PipelineDefinition,
@@ -65,13 +69,22 @@ export async function captureChanges(
     await guardSlot(client, pipeline, slot, context.onProgress);
     const now = await sourceNow(client);
     const tables: CapturedTable[] = [];
-    for (const table of described) tables.push(await openTable(context.lake, pipeline, table, now.source));
+    for (const table of described)
+      tables.push(await openTable(context.lake, client, pipeline, table, now.source));
+    await ensurePublication(client, pipeline, described);
+    const messages = messagesTable(pipeline, described);
+    const outbox = messages && {
+      table: await openTable(context.lake, client, pipeline, messages, now.source),
+      shape: messageShape(messages),
+    };
     const capture = await Capture.open({
       ...context,
       client,
       slot,
       publications,
       tables,
+      ...(outbox ? { messages: outbox } : {}),
+      selection: pipeline.source.wal ?? {},
       currentXid: now.xid,
       limits: { ...(end === "caught-up" ? CATCHING_UP : FOLLOWING), ...limits },
       ...(onCommitted ? { onCommitted } : {}),
@@ -79,7 +92,7 @@ export async function captureChanges(
     });
     onOpen?.();
     await (end === "caught-up" ? capture.until(now.lsn) : capture.follow(end));
-    return tables.map((table) => {
+    return [...tables, ...(outbox ? [outbox.table] : [])].map((table) => {
       const counted = capture.counts.get(table) ?? { rows: 0, deleted: 0, bytes: 0 };
       return { table, ...counted };
     });
@@ -121,6 +134,7 @@ async function guardSlot(
 /** The bronze table of a source table, as capture goes on from it. */
 async function openTable(
   lake: Lake,
+  client: pg.Client,
   pipeline: PipelineDefinition,
   table: TableDescription,
   source: string,
@@ -137,6 +151,8 @@ async function openTable(
     });
   }
   checkHistory(path, position.source, source);
+  checkKind(path, position, table);
+  const known = await noticeRelations(client, target, base, position, table);
   return {
     task: `bronze.${table.bronze}`,
     source: `${table.schema}.${table.name}`,
@@ -145,9 +161,21 @@ async function openTable(
     policy: pipeline.source.tables[table.bronze]?.drift ?? "evolve",
     oid: table.oid,
     relations: table.relations.map(Number),
-    base,
+    base: known,
     position: base.transactions.get(SOURCE_APP)?.version ?? position.lsn,
   };
+}
+
+/** A table of messages came of no relation; one name may have stood for the one and then for the other. */
+function checkKind(path: string, { relations }: Position, table: TableDescription): void {
+  if ((relations.length === 0) === (table.relations.length === 0)) return;
+  const what = (ids: readonly string[]) => (ids.length === 0 ? "logical messages" : "rows of a table");
+  throw new TerminalError(`${path} holds ${what(relations)}, not ${what(table.relations)}`, {
+    code: "BRONZE_FOREIGN_TABLE",
+    value: path,
+    allowed: `a table of ${what(table.relations)}`,
+    next: "Give it another name in the pipeline's source, or move that table out of the lake.",
+  });
 }
 
 /** Refuses another database; says so where it is the same one after a failover. */

@@ -8,6 +8,7 @@ import { connect, disconnect } from "../postgres/connect.ts";
 import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
 import { readSlot } from "../postgres/replication/slot.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
+import { checkSelection, serverVersion } from "../postgres/replication/stream-parameters.ts";
 import { type SharedSnapshot, shareSlotSnapshot, shareSnapshot } from "../postgres/snapshot.ts";
 
 export interface OpenedMoment {
@@ -18,12 +19,14 @@ export interface OpenedMoment {
 
 /**
  * Opens the moment at which tables are read. Where changes are captured from the WAL it is the one at which the
- * pipeline's slot begins; once there is a slot, that of a slot which lives as long as the run.
+ * pipeline's slot begins; once there is a slot, that of a slot which lives as long as the run. `messages`: the table of
+ * logical messages, which no publication has.
  */
 export async function openMoment(
   { connectionString }: IngestContext,
   pipeline: PipelineDefinition,
   tables: readonly TableWork[],
+  messages?: TableWork,
 ): Promise<OpenedMoment> {
   if (pipeline.source.changes !== "wal") {
     return { shared: await shareSnapshot(connectionString), isFirst: false };
@@ -33,13 +36,14 @@ export async function openMoment(
   let exists: boolean;
   try {
     await checkPrimary(client);
+    checkSelection(await serverVersion(client), pipeline.source.wal ?? {});
     await ensurePublication(
       client,
       pipeline,
       tables.map((work) => work.table),
     );
     const slot = await readSlot(client, name);
-    if (slot === undefined || slot.lost) refuseLostSlot(name, tables);
+    if (slot === undefined || slot.lost) refuseLostSlot(name, messages ? [...tables, messages] : tables);
     if (slot?.lost) throw lostSlot(name);
     exists = slot !== undefined;
   } finally {

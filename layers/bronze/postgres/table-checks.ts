@@ -73,11 +73,12 @@ export function cursorOf(
   if (wanted.cursor === undefined) return undefined;
   const column = requireColumn(qualified, "cursor", wanted.cursor, columns);
   // A timestamp without time zone is not a moment: a sync would look at the wrong hours and miss rows.
-  if (column.type !== "timestamptz") {
-    throw new TerminalError(`the cursor of ${qualified} is not a moment in time`, {
+  if (!["timestamptz", "int2", "int4", "int8"].includes(column.type)) {
+    throw new TerminalError(`the cursor of ${qualified} is neither a moment in time nor an id`, {
       code: "POSTGRES_CURSOR_TYPE",
       value: `${column.name} ${column.type}`,
-      allowed: "a timestamptz column that every change moves forward",
+      allowed:
+        "a timestamptz column that every change moves forward, or an increasing integer of a table that is only appended to",
       next: "Leave the cursor out: a sync then reads the table and keeps what is new.",
     });
   }

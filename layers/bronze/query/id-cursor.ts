@@ -13,7 +13,12 @@ export const hasIdCursor = ({ cursor, columns, hasTransactionIds }: TableDescrip
   cursor !== undefined &&
   columns.some(({ name, baseType }) => name === cursor && ["int2", "int4", "int8"].includes(baseType));
 
-const sequenceRow = z.object({ name: z.string(), cache: z.string(), increment: z.string(), cycle: z.boolean() });
+const sequenceRow = z.object({
+  name: z.string(),
+  cache: z.string(),
+  increment: z.string(),
+  cycle: z.boolean(),
+});
 
 // A sequence belongs to the column, as that of serial and identity columns, or stands in its default.
 const SEQUENCES_SQL = `
@@ -86,8 +91,7 @@ export async function seeIds(
   return {
     highest: highest === null || highest === undefined ? undefined : BigInt(highest),
     running: standby ? [`${UNTIL}${now + longest}`] : running,
-    mayRun: (id) =>
-      id.startsWith(UNTIL) ? Number(id.slice(UNTIL.length)) > replayed : running.includes(id),
+    mayRun: (id) => (id.startsWith(UNTIL) ? Number(id.slice(UNTIL.length)) > replayed : running.includes(id)),
     xmax,
   };
 }

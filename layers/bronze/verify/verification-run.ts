@@ -1,5 +1,7 @@
 /** What verifications share, however changes of the source are found. */
+
 import type { PipelineDefinition, SourceTable } from "../../definition/pipeline.ts";
+import { passingOverGone } from "../capture/table-changes.ts";
 import type { IngestContext, Ingestion } from "../ingestion.ts";
 import { RateLimit } from "../postgres/rate-limit.ts";
 import type { SharedSnapshot } from "../postgres/snapshot.ts";
@@ -41,7 +43,11 @@ export async function openTables(
   pipeline: PipelineDefinition,
 ): Promise<TableToCompare[]> {
   const tables: TableToCompare[] = [];
-  for (const table of await describeAll(context.connectionString, pipeline)) {
+  for (const table of await describeAll(
+    context.connectionString,
+    pipeline,
+    passingOverGone(context, pipeline),
+  )) {
     const base = await context.lake.table(`${pipeline.name}/bronze/${table.bronze}`).existingSnapshot();
     tables.push({ table, base });
   }

@@ -1,6 +1,8 @@
 /** `ingot verify`: whether bronze holds what the source holds, which rows it does not, and their repair. */
+
 import { codeOf, TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import { passingOverGone } from "../capture/table-changes.ts";
 import { sync } from "../ingest.ts";
 import type { IngestContext } from "../ingestion.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
@@ -69,7 +71,11 @@ async function fillGaps(context: IngestContext, pipeline: PipelineDefinition): P
       await createSlotSnapshot(context.connectionString),
     );
     try {
-      const tables = await describeAll(context.connectionString, pipeline);
+      const tables = await describeAll(
+        context.connectionString,
+        pipeline,
+        passingOverGone(context, pipeline),
+      );
       await repairTables(context, pipeline, shared, { tables, movePosition: true });
     } finally {
       await shared.end();

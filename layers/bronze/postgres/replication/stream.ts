@@ -7,13 +7,14 @@
  */
 import type { Socket } from "node:net";
 import type pg from "pg";
-import { identifier, literal } from "../../../../lakehouse/duckdb/quote.ts";
+import { identifier } from "../../../../lakehouse/duckdb/quote.ts";
 import { TerminalError, TransientError } from "../../../../lakehouse/errors.ts";
 import { disconnect } from "../connect.ts";
 import { connectForReplication } from "./connection.ts";
 import { FrameReader } from "./frames.ts";
 import { lostStream } from "./lost-connection.ts";
 import { type ChangeSink, Decoder } from "./pgoutput.ts";
+import { type StreamSelection, serverVersion, streamParameters } from "./stream-parameters.ts";
 
 /** Milliseconds between status updates; Postgres ends a connection that is silent for `wal_sender_timeout` (60 s). */
 const STATUS_INTERVAL = 5_000;
@@ -22,6 +23,7 @@ export interface StreamOptions {
   readonly connectionString: string;
   readonly slot: string;
   readonly publications: readonly string[];
+  readonly selection?: StreamSelection;
   readonly sink: ChangeSink;
   /** Told how far the server has looked through its WAL, with each of its keepalives. */
   readonly onKeepalive: (walEnd: number) => void;
@@ -76,14 +78,16 @@ export class ReplicationStream {
   /** Starts to stream from what the slot has confirmed. */
   static async open(options: StreamOptions): Promise<ReplicationStream> {
     const client = await connectForReplication(options.connectionString);
+    let parameters: string;
+    try {
+      const { publications, selection = {} } = options;
+      parameters = streamParameters(await serverVersion(client), publications, selection);
+    } catch (error) {
+      await disconnect(client);
+      throw error;
+    }
     const stream = new ReplicationStream(client, options);
-    const publications = options.publications.map((name) => identifier(name)).join(",");
-    const parameters = `proto_version '1', publication_names ${literal(publications)}, messages 'true'`;
-    // The version of the server decides: logical messages came with 14.
-    const { rows } = await client.query<{ server_version_num: string }>("SHOW server_version_num");
-    const asked =
-      Number(rows[0]?.server_version_num) >= 140_000 ? parameters : parameters.replace(/, messages.*/, "");
-    stream.begin(`START_REPLICATION SLOT ${identifier(options.slot)} LOGICAL 0/0 (${asked})`);
+    stream.begin(`START_REPLICATION SLOT ${identifier(options.slot)} LOGICAL 0/0 (${parameters})`);
     return stream;
   }
 

@@ -1,0 +1,70 @@
+/** Source tables that were dropped, made anew, or given partitions that had rows before they were joined. */
+import type pg from "pg";
+import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
+import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
+import { SOURCE_DOMAIN } from "../../definition/bronze-columns.ts";
+import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import type { IngestContext } from "../ingestion.ts";
+import type { Position } from "../position.ts";
+import type { TableDescription } from "../postgres/catalog.ts";
+import { readDrift, recordTableChange } from "./drift-record.ts";
+
+/**
+ * Looks at a table's relations. Where rows can have come with one that the stream says nothing of, the table is noted
+ * as one to compare with the source. Answers the version that knows the relations.
+ */
+export async function noticeRelations(
+  client: pg.Client,
+  target: DeltaTable,
+  base: Snapshot,
+  position: Position,
+  table: TableDescription,
+): Promise<Snapshot> {
+  const joined = table.relations.filter((id) => !position.relations.includes(id));
+  if (joined.length === 0) return base;
+  const isAnew = joined.includes(String(table.oid));
+  const unchecked = isAnew || (await bringRows(client, joined));
+  const domain = JSON.parse(base.domains.get(SOURCE_DOMAIN)?.configuration ?? "{}");
+  const configuration = JSON.stringify({ ...domain, relations: table.relations });
+  return recordTableChange(target, base, {
+    change: isAnew
+      ? { kind: "made anew", column: "*", effect: "compared with the source" }
+      : unchecked
+        ? { kind: "joined", column: "*", effect: "compared with the source" }
+        : undefined,
+    unchecked,
+    domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],
+  });
+}
+
+/**
+ * Whether one of these was a table before it became a partition; one that was made as a partition was empty. That is
+ * told by its row type, which comes with the table and which attaching leaves alone.
+ */
+async function bringRows(client: pg.Client, relations: readonly string[]): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_type t ON t.oid = c.reltype LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+       WHERE c.oid = ANY ($1::text[]::oid[]) AND c.relkind = 'r' AND i.xmin IS DISTINCT FROM t.xmin) AS found`,
+    [relations],
+  );
+  return rows[0]?.found === true;
+}
+
+/**
+ * What to do about tables that are gone at the source: their bronze tables stay as they are, unless they are frozen.
+ * For `describeAll`.
+ */
+export function passingOverGone({ lake, onProgress }: IngestContext, pipeline: PipelineDefinition) {
+  return async (bronze: string): Promise<boolean> => {
+    if (pipeline.source.tables[bronze]?.drift === "freeze") return false;
+    const target = lake.table(`${pipeline.name}/bronze/${bronze}`);
+    const base = await target.snapshot();
+    if (base === undefined) return false;
+    onProgress({ task: `bronze.${bronze}`, state: "skipped", note: "gone at the source; stays as it was" });
+    if (readDrift(base)?.changes.at(-1)?.kind !== "table dropped") {
+      const change = { kind: "table dropped", column: "*", effect: "stays as it was" } as const;
+      await recordTableChange(target, base, { change, unchecked: false, domains: [] });
+    }
+    return true;
+  };
+}
