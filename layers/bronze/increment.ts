@@ -41,6 +41,8 @@ export interface IncrementRequest {
   readonly from: Position;
   readonly to: SourceMoment;
   readonly since: Since;
+  /** Whether all rows are taken, changed or not. */
+  readonly retake: boolean;
   readonly compareDeletes: boolean;
   /** The bronze table at the version that holds `from`. */
   readonly base: Snapshot;
@@ -144,7 +146,7 @@ function newRowsSql(request: IncrementRequest): string {
   if (!table.hasTransactionIds) return changedRowsSql(request);
   // Where a load was interrupted and went on, bronze has rows of transactions of which it did not take everything.
   // All candidates are taken again then; a change that is there twice is the same state twice.
-  if (from.xmin === from.xmax || from.mixed) return "SELECT * FROM candidates";
+  if (from.xmin === from.xmax || from.mixed || request.retake) return "SELECT * FROM candidates";
   const { transaction } = META;
   return `SELECT * FROM candidates ANTI JOIN (SELECT ${transaction} FROM (${bronze}) WHERE ${transaction} >= ${from.xmin}) USING (${transaction})`;
 }
@@ -172,8 +174,8 @@ function changedRowsSql({ table, bronze }: IncrementRequest): string {
  * The condition at the source. `age` counts transactions back from now, modulo 2^32: it is negative for rows that
  * were written more than 2^31 transactions ago, which still show the id of their writer.
  */
-function candidateSql({ table, from, since }: IncrementRequest): string {
-  if (!table.hasTransactionIds) return "true";
+function candidateSql({ table, from, since, retake }: IncrementRequest): string {
+  if (!table.hasTransactionIds || retake) return "true";
   const written = `age(xmin) BETWEEN 0 AND age('${from.xmin % 2n ** 32n}'::xid)`;
   if (since === "everywhere" || table.cursor === undefined) return written;
   // The cursor's index keeps the source from reading the whole table; the transaction id still decides.

@@ -6,7 +6,6 @@ import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { markChecked, readDrift } from "./capture/drift-record.ts";
 import { recoverSlot } from "./capture/recover.ts";
 import { isSlotLost } from "./capture/run.ts";
-import { passingOverGone } from "./capture/table-changes.ts";
 import { type IngestContext, type IngestReport, sync } from "./ingest.ts";
 import { readingSource } from "./postgres/read-error.ts";
 import { replicationNames } from "./postgres/replication/publication.ts";

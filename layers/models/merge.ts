@@ -8,7 +8,7 @@ import { addedFiles } from "../../lakehouse/delta/changes.ts";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
-import { holdsOneValue } from "../../lakehouse/delta/stats.ts";
+import { greatestValue, holdsOneValue } from "../../lakehouse/delta/stats.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
@@ -27,7 +27,7 @@ export async function runMerge(run: ModelRun): Promise<ModelResult> {
   const { source, table, reference } = onlyInput(run);
   const consumed = run.consumed?.get(reference);
   const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
-  const rebuild = added === undefined || base === undefined || (await truncates(run, table, source, added));
+  const rebuild = added === undefined || base === undefined || !(await isLaidOver(run, table, source, added));
   const files = rebuild || added === undefined ? [...source.files.values()] : added;
   await viewOfChange(run, source, table, files, rebuild);
   await checkColumns(session, model);
@@ -42,16 +42,45 @@ export async function runMerge(run: ModelRun): Promise<ModelResult> {
   return { rowsIn, rowsOut: staged.rows, bytes: staged.bytes, version };
 }
 
-/** Whether the source table was truncated in the change: then nothing of before remains. */
-async function truncates(
+/**
+ * Whether what is there, with the change laid over it, is what there is to be. Not after a truncation: nothing of before
+ * remains. And not where changes lie before rows that were taken in: a read of the source may be ahead of its capture.
+ */
+async function isLaidOver(
   { session }: ModelRun,
   table: DeltaTable,
   source: Snapshot,
   added: readonly AddFile[],
 ): Promise<boolean> {
   const rows = await scanSql(table.store, { ...scannable(source), files: added });
-  const found = await session.rows(`SELECT 1 FROM (${rows}) WHERE ${META.operation} = 't' LIMIT 1`);
-  return found.length > 0;
+  const [change] = await session.rows(
+    `SELECT coalesce(bool_or(${META.operation} = 't'), false) AS truncates, min(${META.lsn})::DOUBLE AS first FROM (${rows})`,
+  );
+  if (change?.truncates === true) return false;
+  if (typeof change?.first !== "number") return true;
+  const paths = new Set(added.map((file) => file.path));
+  const older = [...source.files.values()].filter((file) => !paths.has(file.path));
+  return (await latest(session, table, source, older)) <= change.first;
+}
+
+/** The greatest LSN in these files: by their statistics, and by their rows where those do not tell. */
+async function latest(
+  session: Session,
+  table: DeltaTable,
+  source: Snapshot,
+  files: readonly AddFile[],
+): Promise<number> {
+  let newest = -1;
+  const unknown: AddFile[] = [];
+  for (const file of files) {
+    const bound = greatestValue(file, META.lsn);
+    if (bound === undefined) unknown.push(file);
+    else newest = Math.max(newest, bound);
+  }
+  if (unknown.length === 0) return newest;
+  const rows = await scanSql(table.store, { ...scannable(source), files: unknown });
+  const [found] = await session.rows(`SELECT max(${META.lsn})::DOUBLE AS newest FROM (${rows})`);
+  return Math.max(newest, Number(found?.newest ?? -1));
 }
 
 /** What the touched files held of other keys, and what the change makes of its own. */

@@ -5,18 +5,18 @@
  * batch have committed.
  */
 import { rm } from "node:fs/promises";
-import pLimit from "p-limit";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { ChangeSink, Relation, Tuple } from "../postgres/replication/pgoutput.ts";
 import { ReplicationStream } from "../postgres/replication/stream.ts";
 import { Batch } from "./batch.ts";
 import type { Captured, CaptureOptions, TableCount } from "./capture-options.ts";
 import type { CapturedTable } from "./captured-table.ts";
-import { commitRows, stageRows } from "./commit-rows.ts";
-import { differs, sameColumns } from "./differs.ts";
+import { commitTables, stageRows } from "./commit-rows.ts";
+import { differs } from "./differs.ts";
 import { readDrift } from "./drift-record.ts";
 import { fullXid } from "./full-xid.ts";
 import { messageTuple } from "./message-row.ts";
+import { Relations } from "./relations.ts";
 import {
   messageText,
   type Operation,
@@ -24,14 +24,11 @@ import {
   type TransactionText,
   transactionText,
 } from "./row-file.ts";
-import { type KnownTypes, shapeOf } from "./shape.ts";
 
 export class Capture implements ChangeSink {
   readonly counts = new Map<CapturedTable, TableCount>();
   private readonly options: CaptureOptions;
-  /** Tables by the id under which their changes come, with the shape of those. */
-  private readonly byOid = new Map<number, Captured>();
-  private readonly types: KnownTypes = new Map();
+  private readonly relations: Relations;
   private stream: ReplicationStream | undefined;
   private readonly folder: string;
   private batches = 0;
@@ -51,6 +48,7 @@ export class Capture implements ChangeSink {
     this.options = options;
     this.folder = folder;
     this.batch = new Batch(folder, 0);
+    this.relations = new Relations(options.client, options.tables);
     this.xid = options.currentXid;
   }
 
@@ -118,43 +116,35 @@ export class Capture implements ChangeSink {
   }
 
   relation(relation: Relation): void | Promise<void> {
-    const known = this.byOid.get(relation.oid);
-    if (known !== undefined && sameColumns(known.shape.relation, relation)) return;
-    const table = this.find(relation);
-    return table === undefined ? undefined : this.shape(table, relation);
+    if (this.relations.announce(relation, this.lsn)) return this.shape(relation.oid);
   }
 
   insert(relation: number, row: Tuple): void | Promise<void> {
-    const found = this.byOid.get(relation);
-    if (found !== undefined) return this.makeRoom(this.write(found, "i", row));
+    return this.take(relation, (found) => this.write(found, "i", row));
   }
 
   update(relation: number, row: Tuple, old: Tuple | undefined): void | Promise<void> {
-    const found = this.byOid.get(relation);
-    if (found === undefined) return;
-    const { key, relation: described } = found.shape;
-    // Without a key the former row says which one this was; with one, it does where the key changed.
-    const moved = old !== undefined && (key.length === 0 || key.some((at) => differs(old, row, at)));
-    if (moved) this.write(found, "d", old);
-    // A former key says nothing of the other fields.
-    return this.makeRoom(
-      this.write(found, "u", row, described.replicaIdentity === "f" ? old : undefined, moved),
-    );
+    return this.take(relation, (found) => {
+      const { key, relation: described } = found.shape;
+      // Without a key the former row says which one this was; with one, it does where the key changed.
+      const moved = old !== undefined && (key.length === 0 || key.some((at) => differs(old, row, at)));
+      if (moved) this.write(found, "d", old);
+      // A former key says nothing of the other fields.
+      const whole = described.replicaIdentity === "f" ? old : undefined;
+      return this.write(found, "u", row, whole, moved);
+    });
   }
 
   delete(relation: number, old: Tuple): void | Promise<void> {
-    const found = this.byOid.get(relation);
-    if (found === undefined) return;
-    const file = this.write(found, "d", old);
-    if (file !== undefined) this.countOf(found.table).deleted += 1;
-    return this.makeRoom(file);
+    return this.take(relation, (found) => {
+      const file = this.write(found, "d", old);
+      if (file !== undefined) this.countOf(found.table).deleted += 1;
+      return file;
+    });
   }
 
   async truncate(relations: readonly number[]): Promise<void> {
-    for (const relation of relations) {
-      const found = this.byOid.get(relation);
-      if (found !== undefined) await this.makeRoom(this.write(found, "t", undefined));
-    }
+    for (const relation of relations) await this.take(relation, (found) => this.write(found, "t", undefined));
   }
 
   message(prefix: string, content: Buffer, transactional: boolean, endLsn: number): void | Promise<void> {
@@ -195,20 +185,20 @@ export class Capture implements ChangeSink {
     this.reach(endLsn);
   }
 
-  private find(relation: Relation): CapturedTable | undefined {
-    const { tables } = this.options;
-    return (
-      tables.find((table) => table.relations.includes(relation.oid)) ??
-      tables.find((table) => table.source === `${relation.schema}.${relation.name}`)
-    );
+  /** A change of a relation: `write` puts it into a file, once it is known what its fields become. */
+  private take(relation: number, write: (found: Captured) => RowFile | undefined): void | Promise<void> {
+    const found = this.relations.get(relation);
+    if (found === undefined) return;
+    if (!this.relations.waits(relation, this.lsn)) return this.makeRoom(write(found));
+    // The tuples of the change stay as they are: the stream stands still meanwhile.
+    return this.shape(relation).then(() => this.take(relation, write));
   }
 
-  private async shape(table: CapturedTable, relation: Relation): Promise<void> {
+  private async shape(relation: number): Promise<void> {
     // Columns may be changed in bronze: not while rows of the former ones are on their way.
     await this.flushing;
-    const shape = await shapeOf(this.options.client, this.types, table, relation);
-    this.byOid.set(relation.oid, { table, shape });
-    if (readDrift(table.base)?.unchecked) this.options.onUnchecked?.();
+    const captured = await this.relations.shape(relation);
+    if (captured !== undefined && readDrift(captured.table.base)?.unchecked) this.options.onUnchecked?.();
   }
 
   /**
@@ -285,20 +275,12 @@ export class Capture implements ChangeSink {
 
   private async commitBatch(batch: Batch): Promise<void> {
     const { lake, concurrency, onProgress, onCommitted } = this.options;
-    const limit = pLimit(concurrency);
     try {
-      const settled = await Promise.allSettled(
-        [...batch.tables].map(([table, rows]) =>
-          limit(async () => {
-            const { bytes } = await commitRows(lake, table, rows, batch.endLsn);
-            const count = this.countOf(table);
-            count.bytes += bytes;
-            onProgress({ task: table.task, state: "running", rows: count.rows, bytes: count.bytes });
-          }),
-        ),
-      );
-      const failed = settled.find((outcome) => outcome.status === "rejected");
-      if (failed) throw failed.reason;
+      await commitTables(lake, batch, concurrency, (table, bytes) => {
+        const count = this.countOf(table);
+        count.bytes += bytes;
+        onProgress({ task: table.task, state: "running", rows: count.rows, bytes: count.bytes });
+      });
       this.stream?.acknowledge(batch.endLsn);
       onCommitted?.({ rows: batch.rows, endLsn: batch.endLsn });
     } finally {

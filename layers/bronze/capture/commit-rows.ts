@@ -1,9 +1,10 @@
 /** A table's part of a batch, committed: its rows and how far it is then, together. */
+import pLimit from "p-limit";
 import type { Staged } from "../../../lakehouse/delta/stage.ts";
 import { TransientError } from "../../../lakehouse/errors.ts";
 import type { Lake } from "../../../lakehouse/lake.ts";
 import { SOURCE_APP } from "../position.ts";
-import type { TableRows } from "./batch.ts";
+import type { Batch, TableRows } from "./batch.ts";
 import type { CapturedTable } from "./captured-table.ts";
 import { stageSegment } from "./stage-rows.ts";
 
@@ -25,8 +26,25 @@ export async function stageRows(lake: Lake, table: CapturedTable, rows: TableRow
   }
 }
 
+/** Commits the tables of a batch, so many at once; throws when all have ended and one of them failed. */
+export async function commitTables(
+  lake: Lake,
+  batch: Batch,
+  concurrency: number,
+  onCommitted: (table: CapturedTable, bytes: number) => void,
+): Promise<void> {
+  const limit = pLimit(concurrency);
+  const settled = await Promise.allSettled(
+    [...batch.tables].map(([table, rows]) =>
+      limit(async () => onCommitted(table, (await commitRows(lake, table, rows, batch.endLsn)).bytes)),
+    ),
+  );
+  const failed = settled.find((outcome) => outcome.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
 /** Commits the table's rows; afterwards it is at `endLsn`. Answers rows and bytes. */
-export async function commitRows(
+async function commitRows(
   lake: Lake,
   table: CapturedTable,
   rows: TableRows,

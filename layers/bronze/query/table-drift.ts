@@ -19,6 +19,8 @@ export interface FollowedColumns {
   /** Whether values have to be looked at one by one. */
   readonly careful: boolean;
   readonly changed: boolean;
+  /** Whether all rows have to be taken again, as no comparison finds what their values have become. */
+  readonly retake: boolean;
 }
 
 export interface DriftRequest {
@@ -50,7 +52,27 @@ export async function followColumns(
     table.hasTransactionIds &&
     (plan.rewrites || same?.length !== before?.length || mayBeRenamed(before, plan));
   const followed = await applyDrift(target, base, { ...plan, rewrites }, table.columns, policy);
-  return { base: followed, columns: plan.columns, careful: plan.careful, changed: plan.changes.length > 0 };
+  return {
+    base: followed,
+    columns: plan.columns,
+    careful: plan.careful,
+    changed: plan.changes.length > 0,
+    retake: table.hasTransactionIds && table.key.length > 0 && isCast(table, from, plan),
+  };
+}
+
+/**
+ * Whether values of a column are cast into a type that is not theirs, and were of another type when rows were last
+ * taken. Comparisons leave such columns out, and not every new type has the source write its rows anew.
+ */
+function isCast({ columns }: TableDescription, from: Position, plan: DriftPlan): boolean {
+  return columns.some((column) => {
+    const before = from.columns?.find(({ name }) => name === column.name);
+    const place = plan.columns.find(({ name }) => name === column.name);
+    if (before === undefined || place?.hasPlace !== true) return false;
+    if (duckdbType(place.deltaType) === duckdbType(column.deltaType)) return false;
+    return before.type !== column.sourceType || before.attnum !== column.attnum;
+  });
 }
 
 function isSame(before: readonly SourceColumn[] | undefined, { columns }: TableDescription): boolean {
