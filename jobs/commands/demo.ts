@@ -93,7 +93,7 @@ async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition, scale
   const reports = [synced, await buildStep(runtime, pipeline), await publishStep(runtime, pipeline)];
   runtime.endProgress();
   process.stdout.write(summary(reports));
-  say(runtime, describeCapture(synced));
+  say(runtime, describeChange(pipeline, synced));
 
   heading(runtime, 5, `The metrics, as consumers read them from ${target.name}`);
   const width = process.stdout.columns ?? 100;
@@ -123,15 +123,16 @@ async function firstFigure(
   return first ?? performance.now();
 }
 
-/** How many changes arrived, and the deletions among them, which no query for new rows would have shown. */
-function describeCapture({ rows, tables }: StepReport): string {
+/** How many changes arrived, and the deletions among them, which rows that are new would not show. */
+function describeChange({ source }: PipelineDefinition, { rows, tables }: StepReport): string {
+  const where = source.changes === "wal" ? "captured from the database's log (WAL)" : "found by query";
   const deletions = tables.flatMap((report) =>
     "deleted" in report && report.deleted > 0
       ? [`${groupDigits(report.deleted)} in ${report.table.replace("bronze.", "")}`]
       : [],
   );
   const among = deletions.length > 0 ? `; deletions among them: ${deletions.join(", ")}` : "";
-  return `${groupDigits(rows)} changes captured from the database's log${among}`;
+  return `${groupDigits(rows)} changes ${where}${among}`;
 }
 
 function heading(runtime: Runtime, step: number, text: string): void {

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import { countRows } from "../../lakehouse/delta/stats.ts";
-import { readPosition } from "../../layers/bronze/position.ts";
+import { type Position, readPosition, SOURCE_APP } from "../../layers/bronze/position.ts";
+import { formatLsn } from "../../layers/bronze/postgres/lsn.ts";
 import { lastRuns } from "../../layers/journal.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -19,6 +20,12 @@ interface TableStatus {
   readonly ageMs: number | undefined;
   /** How far the source, or the inputs, have been taken in. */
   readonly position: string | undefined;
+  /** Of a bronze table: how its changes are found. */
+  readonly changes: "query" | "wal" | undefined;
+  /** Whether its historical load has not come to its end. */
+  readonly loading: boolean;
+  /** Of such a load: the share of rows that are there, from 0 to 1, where the source gave an estimate. */
+  readonly loaded: number | undefined;
   readonly lastRun: { readonly at: string; readonly status: string; readonly rows: number } | undefined;
 }
 
@@ -47,14 +54,19 @@ async function statusOf(runtime: Runtime, pipeline: string): Promise<TableStatus
     if (layer === "_ingot") continue;
     const snapshot = await runtime.lake.table(path).existingSnapshot();
     const run = runs.get(`${layer}.${name}`);
+    const source = readPosition(snapshot);
+    const rows = countRows(snapshot.files.values());
     tables.push({
       table: `${pipeline}.${layer}.${name}`,
-      rows: countRows(snapshot.files.values()),
+      rows,
       bytes: [...snapshot.files.values()].reduce((sum, file) => sum + file.size, 0),
       files: snapshot.files.size,
       version: snapshot.version,
       ageMs: snapshot.timestamp === undefined ? undefined : Math.max(0, Date.now() - snapshot.timestamp),
-      position: positionOf(snapshot),
+      position: source ? sourcePosition(snapshot, source) : inputPosition(snapshot),
+      changes: source?.changes,
+      loading: source?.load !== undefined,
+      loaded: source?.load && loadedShare(rows, source.expectedRows),
       lastRun: run && { at: String(run.started_at), status: String(run.status), rows: Number(run.rows_in) },
     });
   }
@@ -63,19 +75,26 @@ async function statusOf(runtime: Runtime, pipeline: string): Promise<TableStatus
   return tables.sort((a, b) => rank(a) - rank(b) || (a.table < b.table ? -1 : 1));
 }
 
-/** `LSN 0/1A2B3C` for bronze, `orders@3` for models. */
-function positionOf(snapshot: Snapshot): string | undefined {
-  const source = readPosition(snapshot);
-  if (source) return `LSN ${formatLsn(source.lsn)}`;
+/** `wal 0/1A2B3C`: the LSN up to which changes were captured; `query 2026-01-31T12:00:00Z`: the moment that was read. */
+function sourcePosition(snapshot: Snapshot, { changes, lsn, at }: Position): string {
+  if (changes === "query") return `query ${at.slice(0, 19).replace(" ", "T")}Z`;
+  return `wal ${formatLsn(snapshot.transactions.get(SOURCE_APP)?.version ?? lsn)}`;
+}
+
+/** `orders@3` for models. */
+function inputPosition(snapshot: Snapshot): string | undefined {
   const inputs = [...snapshot.transactions.values()].filter((txn) => txn.appId.startsWith("ingot.input/"));
   if (inputs.length === 0) return undefined;
   return inputs.map((txn) => `${txn.appId.slice(12)}@${txn.version}`).join(" ");
 }
 
-/** A WAL position as Postgres writes it: two halves of 32 bits, hexadecimal. */
-function formatLsn(lsn: number): string {
-  const hex = (n: number) => n.toString(16).toUpperCase();
-  return `${hex(Math.floor(lsn / 2 ** 32))}/${hex(lsn % 2 ** 32)}`;
+/** An estimate is never the whole, as long as the load goes on. */
+const loadedShare = (rows: number, expected: number | undefined) =>
+  expected === undefined || expected <= 0 ? undefined : Math.min(0.99, rows / expected);
+
+function positionText({ loading, loaded, position }: TableStatus): string | null {
+  if (!loading) return position ?? null;
+  return `loading${loaded === undefined ? "" : ` ${Math.floor(loaded * 100)} %`}, ${position}`;
 }
 
 function render(runtime: Runtime, tables: readonly TableStatus[]): string {
@@ -98,7 +117,7 @@ function render(runtime: Runtime, tables: readonly TableStatus[]): string {
     t.version,
     t.ageMs === undefined ? null : formatAge(t.ageMs),
     t.lastRun ? `${t.lastRun.status}, ${t.lastRun.rows} rows` : null,
-    t.position ?? null,
+    positionText(t),
   ]);
   return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
 }

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { z } from "zod";
-import { identifier } from "../../lakehouse/duckdb/quote.ts";
+import { isPooled } from "../../layers/bronze/postgres/pooler.ts";
 import { type CheckResult, failed, ok, warning } from "./check.ts";
 
 const OLDEST = 13;
@@ -17,9 +17,16 @@ const serverRow = z.object({
   pid: z.number(),
   walLevel: z.string(),
   mayReplicate: z.boolean(),
-  mayPublish: z.boolean(),
   slots: z.coerce.number(),
   mostSlots: z.coerce.number(),
+  senders: z.coerce.number(),
+  mostSenders: z.coerce.number(),
+  /** Megabytes of WAL that are kept for slots at most; -1 for no limit. */
+  keptMegabytes: z.coerce.number(),
+  /** Milliseconds after which a silent consumer is taken for dead; 0 for never. */
+  senderTimeout: z.coerce.number(),
+  /** Seconds after which a slot that nobody reads is invalidated, since Postgres 18; 0 for never. */
+  idleSeconds: z.coerce.number(),
   oldestMinutes: z.coerce.number().nullable(),
 });
 
@@ -34,15 +41,23 @@ const SERVER_SQL = `
          coalesce((SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), false)
            OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication' AND pg_has_role(oid, 'MEMBER'))
            AS "mayReplicate",
-         has_database_privilege(current_database(), 'CREATE') AS "mayPublish",
          (SELECT count(*) FROM pg_replication_slots) AS slots,
          current_setting('max_replication_slots') AS "mostSlots",
+         (SELECT count(*) FROM pg_stat_replication) AS senders,
+         current_setting('max_wal_senders') AS "mostSenders",
+         (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS "keptMegabytes",
+         (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS "senderTimeout",
+         (SELECT setting FROM pg_settings WHERE name = 'idle_replication_slot_timeout') AS "idleSeconds",
          (SELECT extract(epoch FROM max(now() - xact_start)) / 60 FROM pg_stat_activity
            WHERE pid <> pg_backend_pid() AND backend_type = 'client backend') AS "oldestMinutes"`;
 
-/** Version, user, role, what stands between, and transactions that have been open for long. */
+/**
+ * Version, user, role, what stands between, and transactions that have been open for long. `captures`: whether
+ * changes are captured, which asks for more.
+ */
 export async function checkServer(
   client: pg.Client,
+  captures: boolean,
   kind?: string,
 ): Promise<{ readonly server: Server; readonly results: CheckResult[] }> {
   const server = serverRow.parse((await client.query(SERVER_SQL)).rows[0]);
@@ -50,8 +65,8 @@ export async function checkServer(
   const about = [full, `database ${database} as ${user}`, replica ? "a replica" : undefined, kind];
   const results = [
     checkVersion(server.version, about.filter((part) => part !== undefined).join(", ")),
-    ...checkPooler(client, server),
-    ...checkTransactions(server),
+    ...checkPooler(client, server, captures),
+    ...checkTransactions(server, captures),
   ];
   return { server, results };
 }
@@ -66,67 +81,36 @@ function checkVersion(version: number, found: string): CheckResult {
 }
 
 /** A pooler greets with a process id of its own making; the server's is another one. */
-function checkPooler(client: pg.Client, server: Server): CheckResult[] {
-  const { processID } = client as unknown as { readonly processID: number | null };
-  if (processID === null || processID === server.pid) return [];
+function checkPooler(client: pg.Client, server: Server, captures: boolean): CheckResult[] {
+  if (!isPooled(client, server.pid)) return [];
+  const found = "a pooler such as pgBouncer stands between Ingot and the server";
+  const direct = "Put the server's own host and port into DATABASE_URL, usually 5432";
   return [
-    warning(
-      "pooler",
-      "a pooler such as pgBouncer stands between Ingot and the server",
-      "Put the server's own host and port into DATABASE_URL, or set pool_mode = session; change capture cannot go through one.",
-    ),
+    captures
+      ? failed("pooler", `${found}: changes cannot be captured through it`, `${direct}.`)
+      : warning(
+          "pooler",
+          found,
+          `${direct}, or set pool_mode = session; change capture cannot go through one.`,
+        ),
   ];
 }
 
 /** Transactions that have been open for long, as far as this user may see them. */
-export function checkTransactions({ oldestMinutes }: Pick<Server, "oldestMinutes">): CheckResult[] {
+export function checkTransactions(
+  { oldestMinutes }: Pick<Server, "oldestMinutes">,
+  captures: boolean,
+): CheckResult[] {
   if (oldestMinutes === null || oldestMinutes <= LONG) return [];
   const minutes = Math.round(oldestMinutes);
+  const why = captures
+    ? "if it writes, a load waits for its end before it begins"
+    : "with a cursor, longestTransaction must reach back as far";
   return [
     warning(
       "long transactions",
-      `one has been open for ${minutes} minutes; with a cursor, longestTransaction must reach back as far`,
+      `one has been open for ${minutes} minutes; ${why}`,
       "See which: SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start; end it: SELECT pg_terminate_backend(pid).",
     ),
-  ];
-}
-
-/** Names of what `checkCapture` gives. */
-export const SERVER_CHECKS = ["wal_level", "replication right", "replication slots", "publication right"];
-
-/** What change capture needs. Loads and syncs need none of it, so nothing here is a failure. */
-export function checkCapture(server: Server): CheckResult[] {
-  const { walLevel, mayReplicate, mayPublish, slots, mostSlots, user, database } = server;
-  const free = mostSlots - slots;
-  const on = server.replica ? "On the primary: " : "";
-  return [
-    walLevel === "logical"
-      ? ok("wal_level", "logical")
-      : warning(
-          "wal_level",
-          `${walLevel}: loads and syncs work, change capture would not`,
-          `${on}ALTER SYSTEM SET wal_level = 'logical'; then restart Postgres.\nOn RDS: rds.logical_replication = 1 in the parameter group, then reboot.`,
-        ),
-    mayReplicate
-      ? ok("replication right", `${user} has it`)
-      : warning(
-          "replication right",
-          `${user} lacks it, change capture would need it`,
-          `${on}ALTER ROLE ${identifier(user)} REPLICATION;\nOn RDS: GRANT rds_replication TO ${identifier(user)};`,
-        ),
-    free > 0
-      ? ok("replication slots", `${free} of ${mostSlots} are free`)
-      : warning(
-          "replication slots",
-          `none of ${mostSlots} is free, change capture would need one`,
-          `${on}ALTER SYSTEM SET max_replication_slots = ${mostSlots + 5}; then restart Postgres.\nOr drop one that nobody uses: SELECT slot_name FROM pg_replication_slots WHERE NOT active;`,
-        ),
-    mayPublish
-      ? ok("publication right", `${user} may create publications`)
-      : warning(
-          "publication right",
-          `${user} may not create a publication, change capture would need one`,
-          `${on}GRANT CREATE ON DATABASE ${identifier(database)} TO ${identifier(user)};\nOr have the tables' owner create the publication.`,
-        ),
   ];
 }

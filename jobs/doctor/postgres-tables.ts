@@ -2,89 +2,166 @@ import type pg from "pg";
 import { z } from "zod";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { codeOf } from "../../lakehouse/errors.ts";
+import { asCaptured } from "../../layers/bronze/capture/capturable.ts";
 import { describeTable, type TableDescription } from "../../layers/bronze/postgres/catalog.ts";
+import { wantedTables } from "../../layers/bronze/source-tables.ts";
 import type { PipelineDefinition, SourceTable } from "../../layers/definition/pipeline.ts";
 import { groupDigits } from "../terminal/numbers.ts";
+import { captures } from "./capture-source.ts";
 import { attempt, type CheckResult, failed, ok, reasonOf, warning } from "./check.ts";
 
 /** One table that one pipeline wants. */
 interface Wanted {
   readonly label: string;
-  readonly name: string;
+  /** Name of its bronze table. */
+  readonly bronze: string;
+  /** Its schema, its name and its quoted address at the source. */
   readonly schema: string;
+  readonly name: string;
+  readonly address: string;
   readonly source: SourceTable;
+  readonly captured: boolean;
 }
 
-/** Names of the checks of the pipelines' tables. */
-export function tableNames(pipelines: readonly PipelineDefinition[]): string[] {
-  return wantedTables(pipelines).map(({ label }) => label);
+/** What was found, and the tables that can be taken. */
+export interface CheckedTables {
+  readonly results: CheckResult[];
+  readonly tables: readonly TableDescription[];
 }
 
-/** Every table of every pipeline: there, readable, with a key and a cursor that can be used. */
-export async function checkTables(
-  client: pg.Client,
-  user: string,
-  pipelines: readonly PipelineDefinition[],
-): Promise<CheckResult[]> {
-  const results: CheckResult[] = [];
-  for (const wanted of wantedTables(pipelines)) {
-    const fix = "Correct the table's entry in the pipeline's `source`.";
-    results.push(...(await attempt(wanted.label, fix, () => checkTable(client, user, wanted))));
-  }
-  return results;
-}
-
-function wantedTables(pipelines: readonly PipelineDefinition[]): Wanted[] {
-  return pipelines.flatMap((pipeline) =>
-    Object.entries(pipeline.source.tables).map(([name, source]) => {
-      const schema = source.schema ?? "public";
-      // Two pipelines may take the same table in different ways.
-      const owner = pipelines.length > 1 ? ` (${pipeline.name})` : "";
-      return { label: `table ${schema}.${name}${owner}`, name, schema, source };
-    }),
+/** Names of the checks of the tables that a pipeline names. `several`: whether there are other pipelines. */
+export function tableNames(pipeline: PipelineDefinition, several: boolean): string[] {
+  return Object.entries(pipeline.source.tables).map(
+    ([bronze, source]) => wantedTable(pipeline, bronze, source, several).label,
   );
 }
 
-async function checkTable(client: pg.Client, user: string, wanted: Wanted): Promise<CheckResult> {
-  const { label, name, schema, source } = wanted;
-  const table = `${identifier(schema)}.${identifier(name)}`;
+/** Every table of a pipeline: there, readable, with a key and a cursor, or changes, that can be used. */
+export async function checkTables(
+  client: pg.Client,
+  user: string,
+  pipeline: PipelineDefinition,
+  several: boolean,
+): Promise<CheckedTables> {
+  const results: CheckResult[] = [];
+  const tables: TableDescription[] = [];
+  let wanted = Object.entries(pipeline.source.tables);
+  const { discover } = pipeline.source;
+  if (discover !== undefined) {
+    const name = `discover ${discover.join(", ")}`;
+    const found = await attempt(name, "Correct `discover` in the pipeline's `source`.", async () => {
+      const all = await wantedTables(client, pipeline);
+      const others = all.size - wanted.length;
+      wanted = [...all];
+      return ok(name, `${others} ${others === 1 ? "table" : "tables"} that the pipeline does not name`);
+    });
+    results.push(...found);
+  }
+  for (const [bronze, source] of wanted) {
+    const one = wantedTable(pipeline, bronze, source, several);
+    const fix = "Correct the table's entry in the pipeline's `source`.";
+    const take = (table: TableDescription) => tables.push(table);
+    results.push(...(await attempt(one.label, fix, () => checkTable(client, user, one, take))));
+  }
+  return { results, tables };
+}
+
+function wantedTable(
+  pipeline: PipelineDefinition,
+  bronze: string,
+  source: SourceTable,
+  several: boolean,
+): Wanted {
+  const { schema = "public", table: name = bronze } = source;
+  // Two pipelines may take the same table in different ways.
+  const label = `table ${schema}.${name}${several ? ` (${pipeline.name})` : ""}`;
+  const address = `${identifier(schema)}.${identifier(name)}`;
+  return { label, bronze, schema, name, address, source, captured: captures(pipeline) };
+}
+
+async function checkTable(
+  client: pg.Client,
+  user: string,
+  wanted: Wanted,
+  take: (table: TableDescription) => void,
+): Promise<CheckResult> {
+  const { label, bronze, address, source, captured } = wanted;
+  let description: TableDescription | undefined;
   try {
-    const description = await describeTable(client, name, source);
-    const access = accessRow.parse((await client.query(ACCESS_SQL, [table, source.cursor ?? null])).rows[0]);
-    if (access.rowSecurity) return hiddenRows(label, user, table);
-    // The catalogue does not tell all: the schema may be closed, the table locked.
-    await client.query(`SELECT * FROM ${table} LIMIT 0`);
-    if (description.cursor === undefined || access.indexed) return ok(label, summary(description));
-    return warning(
-      label,
-      `the cursor ${description.cursor} has no index: every sync reads the whole table`,
-      `CREATE INDEX CONCURRENTLY ON ${table} (${identifier(description.cursor)});`,
+    description = await describeTable(client, bronze, source);
+    const table = captured ? asCaptured(description, source) : description;
+    const access = accessRow.parse(
+      (await client.query(ACCESS_SQL, [address, source.cursor ?? null])).rows[0],
     );
+    if (access.rowSecurity) return hiddenRows(label, user, address);
+    // The catalogue does not tell all: the schema may be closed, the table locked.
+    await client.query(`SELECT * FROM ${address} LIMIT 0`);
+    take(table);
+    const computed = description.columns.length - table.columns.length;
+    return captured ? capturedTable(wanted, table, computed) : queriedTable(wanted, table, access.indexed);
   } catch (error) {
-    const fix = fixFor(error, user, wanted, table);
+    const fix = fixFor(error, user, wanted, description);
     if (fix === undefined) throw error;
     return failed(label, reasonOf(error), fix);
   }
 }
 
-function summary({ columns, key, cursor, estimatedRows }: TableDescription): string {
+function queriedTable({ label, address }: Wanted, table: TableDescription, indexed: boolean): CheckResult {
+  const { cursor } = table;
+  if (cursor === undefined || indexed)
+    return ok(label, summary(table, cursor === undefined ? [] : [`cursor ${cursor}`]));
+  return warning(
+    label,
+    `the cursor ${cursor} has no index: every sync reads the whole table`,
+    `CREATE INDEX CONCURRENTLY ON ${address} (${identifier(cursor)});`,
+  );
+}
+
+function capturedTable({ label, address }: Wanted, table: TableDescription, computed: number): CheckResult {
+  const left = computed > 0 ? [`${computed} computed left out, the WAL does not have them`] : [];
+  if (table.key.length > 0 || table.replicaIdentity === "f") return ok(label, summary(table, left));
+  return warning(
+    label,
+    "without key and replica identity: only what is appended to it is captured",
+    `If its rows are updated or deleted: ALTER TABLE ${address} REPLICA IDENTITY FULL;`,
+  );
+}
+
+function summary({ columns, key, replicaIdentity, estimatedRows }: TableDescription, more: string[]): string {
   return [
     `${columns.length} columns`,
-    key.length > 0 ? `key ${key.join(", ")}` : "append-only",
-    ...(cursor === undefined ? [] : [`cursor ${cursor}`]),
+    key.length > 0
+      ? `key ${key.join(", ")}`
+      : replicaIdentity === "f"
+        ? "rows told apart whole"
+        : "append-only",
+    ...more,
     ...(estimatedRows === undefined ? [] : [`about ${groupDigits(Math.round(estimatedRows))} rows`]),
   ].join(", ");
 }
 
 /** The exact statement for what a statement can mend; other errors know what to do next. */
-function fixFor(error: unknown, user: string, { name, schema }: Wanted, table: string): string | undefined {
+function fixFor(
+  error: unknown,
+  user: string,
+  { schema, bronze, address, source, captured }: Wanted,
+  description: TableDescription | undefined,
+): string | undefined {
   switch (codeOf(error)) {
     case "POSTGRES_GRANT":
-      return `As its owner: GRANT SELECT ON ${table} TO ${identifier(user)};`;
+      return `As its owner: GRANT SELECT ON ${address} TO ${identifier(user)};`;
     case "42501":
-      return `As its owner: GRANT USAGE ON SCHEMA ${identifier(schema)} TO ${identifier(user)}; GRANT SELECT ON ${table} TO ${identifier(user)};`;
+      return `As its owner: GRANT USAGE ON SCHEMA ${identifier(schema)} TO ${identifier(user)}; GRANT SELECT ON ${address} TO ${identifier(user)};`;
     case "POSTGRES_NO_KEY":
-      return `ALTER TABLE ${table} ADD PRIMARY KEY (…);\nOr in the pipeline: tables: { ${name}: { key: ["column"] } }, key: "none" if rows are only ever appended.`;
+      return captured
+        ? `ALTER TABLE ${address} ADD PRIMARY KEY (…);\nOr ALTER TABLE ${address} REPLICA IDENTITY FULL; and in the pipeline: tables: { ${bronze}: { key: "none" } }.`
+        : `ALTER TABLE ${address} ADD PRIMARY KEY (…);\nOr in the pipeline: tables: { ${bronze}: { key: ["column"] } }, key: "none" if rows are only ever appended.`;
+    case "POSTGRES_REPLICA_IDENTITY": {
+      const hasPrimary = source.key === undefined && description?.replicaIdentity === "n";
+      return hasPrimary
+        ? `ALTER TABLE ${address} REPLICA IDENTITY DEFAULT;`
+        : `ALTER TABLE ${address} REPLICA IDENTITY FULL;\nOr USING INDEX of a unique index of the key's columns. Or leave \`key\` out of the pipeline.`;
+    }
     case "55P03":
       return "Another session holds its lock: SELECT pid, query FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) = 0 AND state <> 'idle';";
     default:

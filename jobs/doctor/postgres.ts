@@ -2,29 +2,52 @@
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { shareSnapshot } from "../../layers/bronze/postgres/snapshot.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { CAPTURE_CHECKS, checkCapture, offerCapture } from "./capture-server.ts";
+import {
+  captureNames,
+  captures,
+  checkPublication,
+  checkSelected,
+  checkSlot,
+  countNewSlots,
+} from "./capture-source.ts";
 import { attempt, type CheckResult, ok, skipped } from "./check.ts";
-import { checkCapture, checkServer, SERVER_CHECKS } from "./postgres-server.ts";
+import { checkServer } from "./postgres-server.ts";
 import { checkTables, tableNames } from "./postgres-tables.ts";
 
 /** Long enough for any of the checks; a table that a migration has locked must not hold up the doctor. */
 const BOUNDS = "SET lock_timeout = '5s'; SET statement_timeout = '30s'";
 
-/** The server, this user's rights, and every table of the pipelines. `kind` is told with what was found. */
+/**
+ * The server, this user's rights, and every table of the pipelines; what change capture asks for only where it is
+ * asked for. `kind` is told with what was found.
+ */
 export async function checkPostgres(
   connectionString: string,
   pipelines: readonly PipelineDefinition[],
-  kind?: string,
+  kind?: "embedded",
 ): Promise<CheckResult[]> {
   const client = await connect(connectionString);
   try {
     await client.query(BOUNDS);
-    const { server, results } = await checkServer(client, kind);
-    return [
-      ...results,
-      ...(await checkSnapshot(connectionString)),
-      ...checkCapture(server),
-      ...(await checkTables(client, server.user, pipelines)),
-    ];
+    const captured = pipelines.some(captures);
+    const { server, results } = await checkServer(client, captured, kind);
+    results.push(...(await checkSnapshot(connectionString)));
+    if (captured) {
+      const needs = { newSlots: await countNewSlots(client, pipelines), isEmbedded: kind === "embedded" };
+      results.push(...(await checkCapture(connectionString, server, needs)));
+    } else {
+      results.push(offerCapture(server));
+    }
+    for (const pipeline of pipelines) {
+      const checked = await checkTables(client, server.user, pipeline, pipelines.length > 1);
+      if (captures(pipeline)) {
+        results.push(...(await checkSlot(client, pipeline)), ...(await checkSelected(server, pipeline)));
+        results.push(...(await checkPublication(client, server, pipeline, checked.tables)));
+      }
+      results.push(...checked.results);
+    }
+    return results;
   } finally {
     await disconnect(client);
   }
@@ -32,7 +55,15 @@ export async function checkPostgres(
 
 /** The checks that an unusable server leaves open. */
 export function skipPostgres(pipelines: readonly PipelineDefinition[], why: string): CheckResult[] {
-  return ["snapshot", ...SERVER_CHECKS, ...tableNames(pipelines)].map((name) => skipped(name, why));
+  const names = [
+    "snapshot",
+    ...(pipelines.some(captures) ? CAPTURE_CHECKS : ["change capture"]),
+    ...pipelines.flatMap((pipeline) => [
+      ...(captures(pipeline) ? captureNames(pipeline) : []),
+      ...tableNames(pipeline, pipelines.length > 1),
+    ]),
+  ];
+  return names.map((name) => skipped(name, why));
 }
 
 /** Two connections read at one moment, as every load does: what a pooler or missing rights would spoil. */

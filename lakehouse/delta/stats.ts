@@ -92,6 +92,12 @@ export function holdsOneValue(files: Iterable<AddFile>, column: string): boolean
   return values.size <= 1;
 }
 
+/** The upper bound of a column of integers in a file; undefined where its statistics do not tell. */
+export function greatestValue(file: AddFile, column: string): number | undefined {
+  const max = boundOf(parseFileStats(file.stats).maxValues, column);
+  return typeof max === "number" && Number.isSafeInteger(max) ? max : undefined;
+}
+
 function boundOf(values: unknown, column: string): unknown {
   if (typeof values !== "object" || values === null) return undefined;
   return Object.entries(values).find(([name]) => name === column)?.[1];

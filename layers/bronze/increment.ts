@@ -29,7 +29,7 @@ import { changesSql } from "./rows.ts";
 import { copyFields, sourceColumns } from "./schema.ts";
 
 /** A source table whose columns go into those of bronze. */
-export interface FollowedTable extends TableDescription {
+interface FollowedTable extends TableDescription {
   readonly columns: readonly ColumnPlan[];
 }
 

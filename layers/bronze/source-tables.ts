@@ -5,6 +5,7 @@ import type { PipelineDefinition, SourceTable } from "../definition/pipeline.ts"
 import { asCaptured } from "./capture/capturable.ts";
 import { describeSchema, describeTable, type TableDescription } from "./postgres/catalog.ts";
 import { connect, disconnect } from "./postgres/connect.ts";
+import { checkIdSequence } from "./query/id-cursor.ts";
 
 /**
  * Describes every table of the pipeline; throws for the first that cannot be taken. `whenGone` is asked about tables
@@ -24,7 +25,9 @@ export async function describeAll(
         throw error;
       });
       if (table === undefined) continue;
-      tables.push(pipeline.source.changes === "wal" ? asCaptured(table, wanted) : table);
+      const isCaptured = pipeline.source.changes === "wal";
+      if (!isCaptured) await checkIdSequence(client, table);
+      tables.push(isCaptured ? asCaptured(table, wanted) : table);
     }
     return tables;
   } finally {

@@ -57,3 +57,20 @@ it("what the slot brings from before the load is passed over, and the source let
     expect(await heldBy(pipeline)).toBeLessThan(1_000_000);
   });
 });
+
+it("columns that were others before the load are no change of columns", async () => {
+  const sql =
+    "CREATE TABLE shaped (id int PRIMARY KEY, old text, n int); INSERT INTO shaped VALUES (1, 'a', 1)";
+  await withTables(sql, captured({ shaped: { drift: "freeze" } }), async (pipeline) => {
+    await database.query("INSERT INTO shaped VALUES (2, 'b', 2)");
+    await database.query(
+      "ALTER TABLE shaped DROP COLUMN old, ADD COLUMN fresh date, ALTER COLUMN n TYPE bigint",
+    );
+    lake = newLake(folder.path, duckdb);
+    await load(pipeline);
+    await database.query("INSERT INTO shaped VALUES (3, 3, '2026-01-01')");
+    await sync(pipeline);
+    const { bronze, source } = await both(pipeline, "shaped", ["id", "n", "fresh"]);
+    expect(bronze).toEqual(source);
+  });
+});

@@ -70,7 +70,7 @@ it.runIf(process.platform === "linux")(
       for (const part of [
         "first figure published",
         "4. An incremental run",
-        "changes captured from the database's log; deletions among them: ",
+        "changes captured from the database's log (WAL); deletions among them: ",
         "Abandoned carts",
         "Revenue by day",
         "What to try next",

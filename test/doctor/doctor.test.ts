@@ -21,11 +21,23 @@ async function doctor(tables: string, environment: Record<string, string>) {
   return { ok, output: result.stdout, find: (name: string) => checks.find((check) => check.name === name) };
 }
 
+/** Tables of a pipeline that captures their changes. */
+const captured = (tables: string) => `${tables}, changes: "wal"`;
+
 it("finds nothing wrong where nothing is", async () => {
   await database.query("CREATE TABLE fine (id bigint PRIMARY KEY)");
-  const { ok, find } = await doctor("{ fine: {} }", { DATABASE_URL: database.url });
+  const { ok, find } = await doctor(captured("{ fine: {} }"), { DATABASE_URL: database.url });
   expect(ok).toBe(true);
-  for (const name of ["configuration", "DuckDB", "lake", "Postgres", "wal_level", "table public.fine"]) {
+  const names = [
+    "configuration",
+    "DuckDB",
+    "lake",
+    "Postgres",
+    "wal_level",
+    "slot ingot_mine",
+    "table public.fine",
+  ];
+  for (const name of names) {
     expect(find(name)?.status, name).toBe("ok");
   }
   expect(find("Redis")?.status).toBe("skipped");
@@ -37,14 +49,14 @@ it("says how to fix what fails: rights, keys, tables, lake", async () => {
   await database.query("CREATE ROLE weak LOGIN PASSWORD 's3cret'");
   const url = new URL(database.url);
   [url.username, url.password] = ["weak", "s3cret"];
-  const { ok, find, output } = await doctor("{ hidden: {}, keyless: {}, absent: {} }", {
+  const { ok, find, output } = await doctor(captured("{ hidden: {}, keyless: {}, absent: {} }"), {
     DATABASE_URL: url.href,
     INGOT_LAKE: "file/lake",
   });
   expect(ok).toBe(false);
   expect(find("lake")).toMatchObject({ status: "failed", fix: expect.stringContaining("INGOT_LAKE") });
   expect(find("replication right")).toMatchObject({
-    status: "warning",
+    status: "failed",
     fix: expect.stringContaining('ALTER ROLE "weak"'),
   });
   expect(find("table public.hidden")).toMatchObject({

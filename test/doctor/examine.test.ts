@@ -46,7 +46,7 @@ it("a wrong password: what hangs on it is skipped, the rest is checked", async (
   url.password = "s3cret";
   const { statusOf, text } = await examineWith({ database: url.href });
   expect(text).toContain("refused the user or the password");
-  const statuses = ["lake", "Postgres", "wal_level", "table public.users", "Redis"].map(statusOf);
+  const statuses = ["lake", "Postgres", "change capture", "table public.users", "Redis"].map(statusOf);
   expect(statuses).toEqual(["ok", "failed", "skipped", "skipped", "skipped"]);
   expect(text).toMatch(/\n1 failed\n$/);
   expect(text).not.toContain("s3cret");

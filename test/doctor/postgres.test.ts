@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from "vitest";
 import type { CheckResult } from "../../jobs/doctor/check.ts";
 import { checkPostgres } from "../../jobs/doctor/postgres.ts";
-import { checkCapture, checkServer, checkTransactions } from "../../jobs/doctor/postgres-server.ts";
+import { checkServer, checkTransactions } from "../../jobs/doctor/postgres-server.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import type { PipelineDefinition, SourceTable } from "../../layers/definition/pipeline.ts";
 import { useDatabase } from "../support/postgres.ts";
@@ -37,10 +37,7 @@ it("all is well", async () => {
   expect(results.map(({ name, status }) => `${status} ${name}`)).toEqual([
     "ok Postgres",
     "ok snapshot",
-    "ok wal_level",
-    "ok replication right",
-    "ok replication slots",
-    "ok publication right",
+    "ok change capture",
     "ok table public.open",
   ]);
   expect(results[0]?.found).toMatch(/^\d+.*as postgres, embedded$/);
@@ -54,13 +51,15 @@ it("a role without rights is told the exact statements", async () => {
   await database.query("GRANT SELECT ON closed.room TO PUBLIC");
   const find = await check({ open: {}, Hidden: {}, room: { schema: "closed" } }, asReader());
   expect(find("table public.open")?.status).toBe("ok");
-  const name = new URL(database.url).pathname.slice(1);
   const expected: Record<string, [CheckResult["status"], string]> = {
     "table public.Hidden": ["failed", 'GRANT SELECT ON "public"."Hidden" TO "mere reader";'],
     "table closed.room": ["failed", 'GRANT USAGE ON SCHEMA "closed" TO "mere reader";'],
-    "replication right": ["warning", 'ALTER ROLE "mere reader" REPLICATION;'],
-    "publication right": ["warning", `GRANT CREATE ON DATABASE "${name}" TO "mere reader";`],
   };
+  // Loads and syncs by query need no right but to read.
+  expect(find("change capture")).toMatchObject({
+    status: "skipped",
+    found: expect.stringContaining("the REPLICATION right for mere reader"),
+  });
   for (const [check, [status, fix]] of Object.entries(expected)) {
     expect(find(check), check).toMatchObject({ status, fix: expect.stringContaining(fix) });
   }
@@ -69,6 +68,26 @@ it("a role without rights is told the exact statements", async () => {
   const mended = await check({ Hidden: {}, room: { schema: "closed" } }, asReader());
   expect(mended("table public.Hidden")?.status).toBe("ok");
   expect(mended("table closed.room")?.status).toBe("ok");
+});
+
+it("a table goes by its name at the source, and a schema that is taken whole by its tables", async () => {
+  await database.query(
+    "CREATE SCHEMA whole; CREATE TABLE whole.first (id int PRIMARY KEY); CREATE TABLE whole.bag (a int)",
+  );
+  const find = await check({ renamed: { table: "open" } });
+  expect(find("table public.open")?.status).toBe("ok");
+  const source = { kind: "postgres" as const, tables: {}, discover: ["whole"] };
+  const results = await checkPostgres(database.url, [{ name: "mine", source }]);
+  expect(results.slice(3).map(({ name, status }) => `${status} ${name}`)).toEqual([
+    "ok discover whole",
+    "ok table whole.bag",
+    "ok table whole.first",
+  ]);
+  const absent = { ...source, discover: ["absent"] };
+  expect((await checkPostgres(database.url, [{ name: "mine", source: absent }])).at(-1)).toMatchObject({
+    name: "discover absent",
+    status: "failed",
+  });
 });
 
 it("a missing table, and one without key", async () => {
@@ -123,42 +142,26 @@ it("a table of two pipelines is checked for each", async () => {
   expect(names).toEqual(["table public.open (mine)", "table public.open (other)"]);
 });
 
-it("what change capture will miss is a warning with the exact setting", () => {
-  const server = {
-    version: 16,
-    full: "16.1",
-    user: "u",
-    database: "d",
-    replica: true,
-    pid: 1,
-    walLevel: "replica",
-    mayReplicate: true,
-    mayPublish: true,
-    slots: 10,
-    mostSlots: 10,
-    oldestMinutes: null,
-  };
-  const results = checkCapture(server);
-  expect(results.map(({ status }) => status)).toEqual(["warning", "ok", "warning", "ok"]);
-  expect(results[0]?.fix).toContain("On the primary: ALTER SYSTEM SET wal_level = 'logical'");
-  expect(results[0]?.fix).toContain("rds.logical_replication");
-  expect(results[2]?.fix).toContain("max_replication_slots = 15");
-});
-
 it("a transaction is long after an hour", () => {
-  expect(checkTransactions({ oldestMinutes: 59 })).toEqual([]);
-  expect(checkTransactions({ oldestMinutes: null })).toEqual([]);
-  expect(checkTransactions({ oldestMinutes: 61 })).toMatchObject([
-    { status: "warning", fix: expect.stringContaining("pg_stat_activity") },
+  expect(checkTransactions({ oldestMinutes: 59 }, false)).toEqual([]);
+  expect(checkTransactions({ oldestMinutes: null }, true)).toEqual([]);
+  const fix = expect.stringContaining("pg_stat_activity");
+  expect(checkTransactions({ oldestMinutes: 61 }, false)).toMatchObject([
+    { status: "warning", found: expect.stringContaining("cursor"), fix },
+  ]);
+  expect(checkTransactions({ oldestMinutes: 61 }, true)).toMatchObject([
+    { status: "warning", found: expect.stringContaining("a load waits"), fix },
   ]);
 });
 
 it("a pooler is known by the process id it greets with", async () => {
   const client = await connect(database.url);
   try {
-    expect((await checkServer(client)).results).toHaveLength(1);
+    expect((await checkServer(client, false)).results).toHaveLength(1);
     Object.assign(client, { processID: 0 });
-    expect((await checkServer(client)).results[1]).toMatchObject({ name: "pooler", status: "warning" });
+    const pooler = async (captures: boolean) => (await checkServer(client, captures)).results[1];
+    expect(await pooler(false)).toMatchObject({ name: "pooler", status: "warning" });
+    expect(await pooler(true)).toMatchObject({ name: "pooler", status: "failed" });
   } finally {
     await disconnect(client);
   }

@@ -62,7 +62,8 @@ export async function readSlot(client: pg.Client, name: string): Promise<SlotSta
   return {
     name,
     active: slot.active,
-    lost: slot.status === "lost" || slot.held === undefined,
+    // One that is just being made keeps nothing yet.
+    lost: slot.status === "lost" || (slot.held === undefined && !slot.active),
     heldBytes: slot.held ?? 0,
     behindBytes: slot.behind ?? 0,
     safeBytes: slot.safe,
