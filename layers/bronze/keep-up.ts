@@ -59,6 +59,10 @@ async function syncOrRecover(context: IngestContext, pipeline: PipelineDefinitio
   try {
     return await sync(context, pipeline);
   } catch (error) {
+    if (codeOf(error) === "CAPTURE_UNKNOWN_ROW") {
+      await verify(context, pipeline, { repair: true });
+      return sync(context, pipeline);
+    }
     if (!isSlotLost(error)) throw error;
     await readingSource(() => recoverSlot(context, pipeline, messageOf(error)));
     return sync(context, pipeline);

@@ -132,7 +132,9 @@ async function viewOfChange(
   const rows = await scanSql(table.store, { ...scannable(source), files });
   // Rows that were read at one moment hold a key once: they need no search for the newest.
   const ofOneMoment = holdsOneValue(files, META.lsn) && holdsOneValue(files, META.sequence);
-  const newest = ofOneMoment ? rows : newestSql(rows, model.contract.key);
+  const newest = ofOneMoment
+    ? `SELECT * FROM (${rows}) WHERE ${META.operation} <> 't'`
+    : newestSql(rows, model.contract.key);
   // A rebuild streams through a view; an increment is read several times and small.
   await session.run(`CREATE ${rebuild ? "VIEW" : "TABLE"} changes AS ${newest}`);
   const [, name = ""] = (model.references[0] ?? "").split(".");

@@ -185,7 +185,10 @@ describe("tables", () => {
         const { bronze, source } = await both(pipeline, table, columns);
         expect(bronze).toEqual(source);
       }
-      expect(await described(pipeline, "anew")).toEqual(["made anew *: compared with the source"]);
+      expect(await described(pipeline, "anew")).toEqual([
+        "published *: compared with the source",
+        "made anew *: compared with the source",
+      ]);
       expect(await described(pipeline, "parts")).toEqual(["joined *: compared with the source"]);
       const before = (await tableOf(pipeline, "parts").existingSnapshot()).version;
       await database.query(

@@ -22,7 +22,7 @@ export function asCaptured(table: TableDescription, wanted: SourceTable): TableD
   const identity = table.replicaIdentity === "f" ? columns.map((c) => c.name) : table.identityColumns;
   if (key.length === 0) {
     // Without identity only what is appended is published, and there is nothing to tell apart.
-    if (identity.length === 0 || table.replicaIdentity === "f") return { ...table, columns, key };
+    if (identity.length === 0 || table.bringsWholeRows) return { ...table, columns, key };
     throw refused(name, `its changes name ${identity.join(", ")}, and key: "none" asks for whole rows`);
   }
   const missing = key.filter((column) => !identity.includes(column));

@@ -5,6 +5,7 @@
  * batch have committed.
  */
 import { rm } from "node:fs/promises";
+import { TerminalError } from "../../../lakehouse/errors.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { ChangeSink, Relation, Tuple } from "../postgres/replication/pgoutput.ts";
 import { ReplicationStream } from "../postgres/replication/stream.ts";
@@ -125,18 +126,19 @@ export class Capture implements ChangeSink {
 
   update(relation: number, row: Tuple, old: Tuple | undefined): void | Promise<void> {
     return this.take(relation, (found) => {
-      const { key, relation: described } = found.shape;
+      const { key } = found.shape;
+      requireWhole(found, old);
+      if (old !== undefined && !found.table.bringsWholeRows) old.isKeyOnly = true;
       // Without a key the former row says which one this was; with one, it does where the key changed.
       const moved = old !== undefined && (key.length === 0 || key.some((at) => differs(old, row, at)));
       if (moved) this.write(found, "d", old);
-      // A former key says nothing of the other fields.
-      const whole = described.replicaIdentity === "f" ? old : undefined;
-      return this.write(found, "u", row, whole, moved);
+      return this.write(found, "u", row, old, moved);
     });
   }
 
   delete(relation: number, old: Tuple): void | Promise<void> {
     return this.take(relation, (found) => {
+      requireWhole(found, old);
       const file = this.write(found, "d", old);
       if (file !== undefined) this.countOf(found.table).deleted += 1;
       return file;
@@ -304,4 +306,15 @@ export class Capture implements ChangeSink {
     this.stream?.pause();
     reached();
   }
+}
+
+/** Without a key, a change has to bring the row that it was. A partition may have another identity than its table. */
+function requireWhole({ table, shape }: Captured, old: Tuple | undefined): void {
+  if (shape.key.length > 0 || (old !== undefined && !old.isKeyOnly)) return;
+  throw new TerminalError(`a change of ${table.source} does not bring the row that it was`, {
+    code: "POSTGRES_REPLICA_IDENTITY",
+    value: "replica identity DEFAULT or INDEX of a table, or of a partition, that is captured without key",
+    allowed: "REPLICA IDENTITY FULL on the table and on every partition",
+    next: `Set it at the source, for every partition of ${table.source}; then \`ingot slot --drop\` and \`ingot sync\`.`,
+  });
 }

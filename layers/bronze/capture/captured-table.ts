@@ -26,6 +26,8 @@ export interface CapturedTable {
   readonly target: DeltaTable;
   readonly key: readonly string[];
   readonly policy: DriftPolicy;
+  /** Whether former rows are whole where the stream calls them so: of some partitions they may be keys. */
+  readonly bringsWholeRows: boolean;
   /** Its object id at the source. */
   readonly oid: number;
   /** Object ids at the source under which its changes may come: its own and its partitions'. */

@@ -18,7 +18,17 @@ const recordSchema = z.object({
   columns: z.array(z.object({ name: z.string(), type: z.string(), attnum: z.number().optional() })),
   changes: z.array(
     z.object({
-      kind: z.enum(["added", "dropped", "retyped", "renamed", "made anew", "joined", "table dropped"]),
+      kind: z.enum([
+        "added",
+        "dropped",
+        "retyped",
+        "renamed",
+        "made anew",
+        "joined",
+        "left",
+        "published",
+        "table dropped",
+      ]),
       column: z.string(),
       from: z.string().optional(),
       to: z.string().optional(),

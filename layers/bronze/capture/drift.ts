@@ -115,7 +115,9 @@ function changesOf(
   for (const column of columns) {
     const known = before.find((b) => b.name === column.name);
     if (known !== undefined) {
-      if (known.type === column.sourceType) continue;
+      const isOther =
+        known.attnum !== undefined && column.attnum !== undefined && known.attnum !== column.attnum;
+      if (known.type === column.sourceType && !isOther) continue;
       const { name } = column;
       changes.push({
         kind: "retyped",

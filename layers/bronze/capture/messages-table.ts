@@ -66,6 +66,7 @@ function describe(name: string): TableDescription {
     relations: [],
     hasTransactionIds: false,
     replicaIdentity: "n",
+    bringsWholeRows: false,
     identityColumns: [],
     estimatedRows: undefined,
     bytes: 0,

@@ -10,7 +10,7 @@ import { readPosition, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { formatLsn } from "../postgres/lsn.ts";
-import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
+import { ensurePublication, provisionalSlot, replicationNames } from "../postgres/replication/publication.ts";
 import { dropSlot } from "../postgres/replication/slot.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../postgres/snapshot.ts";
@@ -18,9 +18,6 @@ import { describeAll } from "../source-tables.ts";
 import { repairTables } from "../verify/repair-tables.ts";
 import { messagesTable, moveMessages } from "./messages-table.ts";
 import { passingOverGone } from "./table-changes.ts";
-
-/** The name of a slot that does not stand in for the lost one before the tables have been repaired. */
-const provisional = (slot: string) => `${slot.slice(0, 56)}_repair`;
 
 /** Makes a new slot for the pipeline and the tables that are in bronze what the source is where it begins. */
 export async function recoverSlot(
@@ -37,12 +34,12 @@ export async function recoverSlot(
   try {
     await ensurePublication(client, pipeline, all);
     await dropSlot(client, slot);
-    await dropSlot(client, provisional(slot));
+    await dropSlot(client, provisionalSlot(slot));
     const tables = await capturedSoFar(context, pipeline, all);
     const messages = await capturedSoFar(context, pipeline, [messagesTable(pipeline, all) ?? []].flat());
     const shared = await shareSlotSnapshot(
       connectionString,
-      await createSlotSnapshot(connectionString, provisional(slot)),
+      await createSlotSnapshot(connectionString, provisionalSlot(slot)),
     );
     try {
       await checkAhead(context, pipeline, [...tables, ...messages], shared.moment.lsn);
@@ -51,7 +48,7 @@ export async function recoverSlot(
     } finally {
       await shared.end();
     }
-    await adoptSlot(client, provisional(slot), slot);
+    await adoptSlot(client, provisionalSlot(slot), slot);
   } finally {
     await disconnect(client);
   }
@@ -67,7 +64,8 @@ async function capturedSoFar(
   for (const table of all) {
     const base = await lake.table(`${pipeline.name}/bronze/${table.bronze}`).snapshot();
     const position = readPosition(base);
-    if (position !== undefined && position.load === undefined) captured.push(table);
+    // What a killed load has not read is missing, as other rows are: it is found and read with them.
+    if (position !== undefined) captured.push(table);
   }
   return captured;
 }

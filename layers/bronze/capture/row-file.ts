@@ -86,8 +86,7 @@ export class RowFile {
       this.reserve(1);
       this.buffer[this.filled++] = COMMA;
       if (row === undefined) continue;
-      const kind = row.kinds[i];
-      const from = kind === FIELD.unchanged && old !== undefined ? old : row;
+      const from = row.kinds[i] === FIELD.unchanged && old !== undefined ? old : row;
       if (from.kinds[i] === FIELD.text) this.field(from, i);
     }
     this.reserve(1);
@@ -195,8 +194,13 @@ function unchangedFields(row: Tuple | undefined, old: Tuple | undefined): string
   if (row === undefined) return "";
   let found = "";
   for (let i = 0; i < row.count; i++) {
-    if (row.kinds[i] !== FIELD.unchanged || (old !== undefined && old.kinds[i] !== FIELD.unchanged)) continue;
+    if (row.kinds[i] !== FIELD.unchanged || (old !== undefined && has(old, i))) continue;
     found += found === "" ? i : `;${i}`;
   }
   return found;
+}
+
+/** Whether a former row tells a field: one of which only the key was sent tells no other. */
+function has(old: Tuple, i: number): boolean {
+  return old.isKeyOnly ? old.kinds[i] === FIELD.text : old.kinds[i] !== FIELD.unchanged;
 }

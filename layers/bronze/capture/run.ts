@@ -10,7 +10,7 @@ import { type Position, readPosition, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { parseLsn } from "../postgres/lsn.ts";
-import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
+import { ensurePublication, provisionalSlot, replicationNames } from "../postgres/replication/publication.ts";
 import { dropSlot, judgeSlot, readSlot } from "../postgres/replication/slot.ts";
 import { HISTORY_SQL } from "../postgres/snapshot.ts";
 import { Capture } from "./capture.ts";
@@ -18,7 +18,7 @@ import type { BatchLimits } from "./capture-options.ts";
 import type { CapturedTable } from "./captured-table.ts";
 import { messageShape } from "./message-row.ts";
 import { messagesTable } from "./messages-table.ts";
-import { noticeRelations } from "./table-changes.ts";
+import { noticeRelations, noticeUnpublished } from "./table-changes.ts";
 
 export interface CaptureContext {
   readonly lake: Lake;
@@ -68,10 +68,13 @@ export async function captureChanges(
     const { slot, publications } = replicationNames(pipeline);
     await guardSlot(client, pipeline, slot, context.onProgress);
     const now = await sourceNow(client);
+    await dropSlot(client, provisionalSlot(slot));
+    const unpublished = await ensurePublication(client, pipeline, described);
     const tables: CapturedTable[] = [];
-    for (const table of described)
+    for (const table of described) {
+      if (unpublished.includes(table)) await noticeUnpublished(context.lake, pipeline, table);
       tables.push(await openTable(context.lake, client, pipeline, table, now.source));
-    await ensurePublication(client, pipeline, described);
+    }
     const messages = messagesTable(pipeline, described);
     const outbox = messages && {
       table: await openTable(context.lake, client, pipeline, messages, now.source),
@@ -160,6 +163,7 @@ async function openTable(
     key: position.key,
     policy: pipeline.source.tables[table.bronze]?.drift ?? "evolve",
     oid: table.oid,
+    bringsWholeRows: table.bringsWholeRows,
     relations: table.relations.map(Number),
     base: known,
     position: base.transactions.get(SOURCE_APP)?.version ?? position.lsn,
@@ -203,9 +207,18 @@ const nowRow = z.object({ source: z.string(), lsn: z.string(), xid: z.string().t
 
 async function sourceNow(client: pg.Client): Promise<{ source: string; lsn: number; xid: bigint }> {
   const { rows } = await client.query(
-    `SELECT ${HISTORY_SQL} AS source, (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END)::text AS lsn,
+    `SELECT ${HISTORY_SQL} AS source, (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text AS lsn,
             pg_snapshot_xmax(pg_current_snapshot())::text AS xid`,
   );
   const { source, lsn, xid } = nowRow.parse(rows[0]);
-  return { source, lsn: Number(parseLsn(lsn)), xid };
+  return { source, lsn: withoutPageHeader(Number(parseLsn(lsn))), xid };
+}
+
+const PAGE = 8192;
+const LONGEST_HEADER = 40;
+
+/** At the beginning of a page the server names the place behind its header, where nothing is written yet. */
+function withoutPageHeader(lsn: number): number {
+  const into = lsn % PAGE;
+  return into <= LONGEST_HEADER ? lsn - into : lsn;
 }

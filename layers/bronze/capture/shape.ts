@@ -1,6 +1,7 @@
 /** From the columns of a relation message to the columns of bronze. */
 import type pg from "pg";
 import { TerminalError } from "../../../lakehouse/errors.ts";
+import { readPosition } from "../position.ts";
 import type { Relation } from "../postgres/replication/pgoutput.ts";
 import { type ColumnMapping, mapColumn, type SourceType, typesOf } from "../postgres/types.ts";
 import type { CapturedTable, Shape } from "./captured-table.ts";
@@ -25,7 +26,12 @@ export async function shapeOf(
   // What a child table has beside its parent's columns is not the parent's.
   const isOwn = relation.oid === table.oid;
   const policy = isOwn ? table.policy : "quarantine";
-  const plan = planDrift(table.base.schema, readDrift(table.base)?.columns, columns, policy, current.filled);
+  const recorded = readDrift(table.base)?.columns ?? [];
+  const before = recorded.length > 0 ? recorded : readPosition(table.base)?.columns;
+  const planned = planDrift(table.base.schema, before, columns, policy, current.filled);
+  // Without key a row is told by all of its columns, one that is gone among them.
+  const loses = table.key.length === 0 && planned.changes.some(({ kind }) => kind === "dropped");
+  const plan = { ...planned, rewrites: planned.rewrites || loses };
   if (isOwn && policy === "freeze") refuseDrift(table.source, plan.changes);
   if (isOwn) table.base = await applyDrift(table.target, table.base, plan, columns, policy);
   return {

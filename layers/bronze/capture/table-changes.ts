@@ -2,6 +2,7 @@
 import type pg from "pg";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
+import type { Lake } from "../../../lakehouse/lake.ts";
 import { SOURCE_DOMAIN } from "../../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
 import type { IngestContext } from "../ingestion.ts";
@@ -21,16 +22,17 @@ export async function noticeRelations(
   table: TableDescription,
 ): Promise<Snapshot> {
   const joined = table.relations.filter((id) => !position.relations.includes(id));
-  if (joined.length === 0) return base;
+  const left = position.relations.filter((id) => !table.relations.includes(id));
+  if (joined.length === 0 && left.length === 0) return base;
   const isAnew = joined.includes(String(table.oid));
-  const unchecked = isAnew || (await bringRows(client, joined));
+  const unchecked = left.length > 0 || isAnew || (await bringRows(client, joined));
   const domain = JSON.parse(base.domains.get(SOURCE_DOMAIN)?.configuration ?? "{}");
   const configuration = JSON.stringify({ ...domain, relations: table.relations });
   return recordTableChange(target, base, {
     change: isAnew
       ? { kind: "made anew", column: "*", effect: "compared with the source" }
       : unchecked
-        ? { kind: "joined", column: "*", effect: "compared with the source" }
+        ? { kind: left.length > 0 ? "left" : "joined", column: "*", effect: "compared with the source" }
         : undefined,
     unchecked,
     domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],
@@ -67,4 +69,16 @@ export function passingOverGone({ lake, onProgress }: IngestContext, pipeline: P
     }
     return true;
   };
+}
+
+/** Notes that changes of a table were not published for a while: it is compared with the source. */
+export async function noticeUnpublished(
+  lake: Lake,
+  pipeline: PipelineDefinition,
+  table: TableDescription,
+): Promise<void> {
+  const target = lake.table(`${pipeline.name}/bronze/${table.bronze}`);
+  const base = await target.existingSnapshot();
+  const change = { kind: "published", column: "*", effect: "compared with the source" } as const;
+  await recordTableChange(target, base, { change, unchecked: true, domains: [] });
 }

@@ -2,6 +2,7 @@
 import type pg from "pg";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import { noticeUnpublished } from "../capture/table-changes.ts";
 import type { IngestContext, TableWork } from "../ingestion.ts";
 import { readPosition } from "../position.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
@@ -23,7 +24,7 @@ export interface OpenedMoment {
  * logical messages, which no publication has.
  */
 export async function openMoment(
-  { connectionString }: IngestContext,
+  { connectionString, lake }: IngestContext,
   pipeline: PipelineDefinition,
   tables: readonly TableWork[],
   messages?: TableWork,
@@ -37,11 +38,14 @@ export async function openMoment(
   try {
     await checkPrimary(client);
     checkSelection(await serverVersion(client), pipeline.source.wal ?? {});
-    await ensurePublication(
+    const unpublished = await ensurePublication(
       client,
       pipeline,
       tables.map((work) => work.table),
     );
+    for (const { table, base } of tables) {
+      if (base !== undefined && unpublished.includes(table)) await noticeUnpublished(lake, pipeline, table);
+    }
     const slot = await readSlot(client, name);
     if (slot === undefined || slot.lost) refuseLostSlot(name, messages ? [...tables, messages] : tables);
     if (slot?.lost) throw lostSlot(name);

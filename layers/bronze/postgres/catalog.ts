@@ -30,6 +30,8 @@ export interface TableDescription {
   readonly hasTransactionIds: boolean;
   /** How changes name the former row: `d` by primary key, `n` not, `f` by all columns, `i` by an index. */
   readonly replicaIdentity: "d" | "n" | "f" | "i";
+  /** Whether every partition's changes bring the former row whole, whatever the table's own say. */
+  readonly bringsWholeRows: boolean;
   /** Columns of the replica identity; empty where changes do not name the former row. */
   readonly identityColumns: readonly string[];
   /** Postgres' own estimate; undefined where the table was never analysed. */
@@ -47,6 +49,7 @@ const tableRow = z.object({
   identityKey: z.array(z.string()).nullable(),
   relations: z.array(z.string()),
   plain: z.boolean(),
+  whole: z.boolean(),
   rows: z.number().nullable(),
   bytes: z.number(),
 });
@@ -73,6 +76,7 @@ const TABLE_SQL = `
     UNION SELECT h.inhrelid FROM pg_inherits h JOIN family ON h.inhparent = family.oid),
   members AS (
     SELECT array_agg(m.oid::text ORDER BY m.oid) AS relations, bool_and(m.relkind IN ('r', 'p', 'm')) AS plain,
+           coalesce(bool_and(m.relreplident = 'f') FILTER (WHERE m.relkind = 'r'), false) AS whole,
            (sum(m.reltuples) FILTER (WHERE m.reltuples >= 0 AND m.relkind IN ('r', 'm')))::float8 AS rows,
            coalesce(sum(pg_table_size(m.oid)), 0)::float8 AS bytes
       FROM family JOIN pg_class m ON m.oid = family.oid)
@@ -133,6 +137,7 @@ export async function describeTable(
     relations: table.relations,
     hasTransactionIds: table.plain,
     replicaIdentity: table.identity,
+    bringsWholeRows: table.whole,
     identityColumns: table.identity === "f" ? names : (table.identityKey ?? []),
     estimatedRows: table.rows ?? undefined,
     bytes: table.bytes,

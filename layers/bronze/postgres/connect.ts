@@ -10,7 +10,7 @@ import { isPooled, isPoolerRefusal, losesSessions, pooledError } from "./pooler.
  */
 const SESSION_SQL = `
   SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3;
-  SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET row_security = off;
+  SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET row_security = off; SET default_transaction_read_only = off;
   SELECT set_config(name, '0', false) FROM pg_settings
    WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
   SELECT pg_backend_pid() AS backend`;

@@ -32,6 +32,8 @@ export const FIELD = { null: 0x6e, unchanged: 0x75, text: 0x74 } as const;
 export class Tuple {
   buffer: Buffer = Buffer.alloc(0);
   count = 0;
+  /** Of a former row: only the fields of its replica identity were sent, the others are null without being so. */
+  isKeyOnly = false;
   /** One of `FIELD`, by field. */
   kinds = new Uint8Array(64);
   starts = new Int32Array(64);
@@ -82,6 +84,9 @@ export interface ChangeSink {
   commit(endLsn: number): void | Promise<void>;
 }
 
+/** Stands before a former row of which the key was sent. */
+const KEY = 0x4b;
+
 /** Microseconds from 1970 to 2000, where Postgres counts from. */
 const EPOCH = 946_684_800_000_000;
 
@@ -108,6 +113,7 @@ export class Decoder {
         return this.update(buffer, body);
       case "D":
         this.old.read(buffer, body + 5);
+        this.old.isKeyOnly = buffer[body + 4] === KEY;
         return this.sink.delete(buffer.readUInt32BE(body), this.old);
       case "B":
         return this.sink.begin(
@@ -141,6 +147,7 @@ export class Decoder {
     let at = body + 4;
     let old: Tuple | undefined;
     if (buffer[at] !== 0x4e) {
+      this.old.isKeyOnly = buffer[at] === KEY;
       at = this.old.read(buffer, at + 1);
       old = this.old;
     }

@@ -87,6 +87,8 @@ export class ReplicationStream {
       throw error;
     }
     const stream = new ReplicationStream(client, options);
+    // While a batch is being committed nothing is read from the connection, however short the server's patience is.
+    await client.query("SET wal_sender_timeout = '60s'");
     stream.begin(`START_REPLICATION SLOT ${identifier(options.slot)} LOGICAL 0/0 (${parameters})`);
     return stream;
   }
@@ -227,6 +229,14 @@ function serverError(body: string, slot: string): Error {
       code: "SLOT_ACTIVE",
       value: message,
       next: "Let one process capture at a time. A consumer that died is noticed by Postgres within a minute.",
+    });
+  }
+  // Changes are read with the catalogue of their time: a publication that was made after the slot does not help it.
+  if (code === "42704" && /publication/.test(message)) {
+    return new TerminalError(`slot ${slot} belongs to a publication that is gone: ${message}`, {
+      code: "SLOT_LOST",
+      value: slot,
+      next: "`ingot sync` makes a new slot, compares the tables with the source and takes what differs.",
     });
   }
   return new TerminalError(`the stream of slot ${slot} failed at the source: ${message}`, {
