@@ -25,6 +25,7 @@ const binary = [...(process.env.PATH ?? "").split(":"), "/usr/sbin"]
       return false;
     }
   });
+if (binary === undefined && process.env.CI) throw new Error("CI needs pgbouncer (Debian: pgbouncer)");
 if (binary === undefined) process.stderr.write("skipped: pgbouncer is not on this machine\n");
 
 afterEach(async () => {
