@@ -7,7 +7,7 @@ import { NO_PLACE } from "./postgres/types/place.ts";
 import type { ColumnMapping } from "./postgres/types.ts";
 
 /** The longest row of an ordinary read, in bytes. DuckDB keeps a few buffers of this size for each file it reads. */
-const LONGEST_ROW = 8 * 1024 * 1024;
+export const LONGEST_ROW = 8 * 1024 * 1024;
 /** Postgres makes no row of COPY longer than this. */
 const LONGEST_OF_ALL = 1024 * 1024 * 1024;
 /** Columns from which on lack of memory is their doing: each takes a buffer at every step of its way. */
@@ -28,8 +28,6 @@ export interface CsvField {
 }
 
 export interface CsvOptions {
-  /** Lets DuckDB parse several parts of the file at once, guessing where in a part a row begins. */
-  readonly parallel?: boolean;
   readonly longestRow?: LongestRow;
 }
 
@@ -38,13 +36,13 @@ export type LongestRow = number | "memory";
 
 /** The rows of a CSV that COPY wrote. NULL is an empty field, an empty text a quoted one. */
 export function csvSql(fields: readonly CsvField[], file: string, options: CsvOptions = {}): string {
-  const { parallel = false, longestRow = LONGEST_ROW } = options;
+  const { longestRow = LONGEST_ROW } = options;
   const columns = fields.map(({ name, type }) => `${literal(name)}: ${literal(type)}`).join(", ");
   const longest =
     longestRow === "memory"
       ? `greatest(${LONGEST_ROW}, least(${LONGEST_OF_ALL}, parse_formatted_bytes(current_setting('memory_limit')) // ${MEMORY_OF_ROW}))::BIGINT`
       : longestRow;
-  return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = ${parallel}, max_line_size = ${longest}, buffer_size = ${longest}, columns = {${columns}})`;
+  return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, null_padding = false, parallel = false, max_line_size = ${longest}, buffer_size = ${longest}, columns = {${columns}})`;
 }
 
 /** Select list over the fields of the columns: their values under their names, and what is rescued of them. */
@@ -77,16 +75,16 @@ function misplacedSql({ name, careful, misplaced }: ColumnMapping): string | und
 }
 
 /**
- * Whether a read failed for what it read: a value without place in its column, a row that is too long, or text that
- * led a parallel read astray. The same rows can then be read in `careful` mode, in one part.
+ * Whether a read failed for what it read: a value without place in its column, text that is none, or a row that is too
+ * long. The same rows can then be read in `careful` mode.
  */
 export function isMisread(error: unknown): boolean {
-  // A parallel read may pass over rows that are longer than two of its buffers; then the count of rows tells.
-  if (["COPY_VALUE", "COPY_INCOMPLETE"].includes(codeOf(error) ?? "")) return true;
+  if (codeOf(error) === "COPY_VALUE") return true;
   if (!(error instanceof TerminalError) || error.code !== "DUCKDB_SQL") return false;
   return (
-    /^Conversion Error|CSV Error|Parallel CSV Reader|when converting column/.test(error.message) ||
-    error.message.includes(NO_PLACE)
+    /^Conversion Error|CSV Error|when converting column|[Ii]nvalid (UTF|unicode|string encoding)/.test(
+      error.message,
+    ) || error.message.includes(NO_PLACE)
   );
 }
 

@@ -23,11 +23,6 @@ export interface RowsToStage {
 /** One way to read a CSV. */
 export interface Reading {
   readonly mode: ReadMode;
-  /**
-   * DuckDB parses several parts of the CSV at once and guesses where in a part a row begins. Text with line breaks
-   * can lead it astray; it then finds that the parts do not join.
-   */
-  readonly parallel: boolean;
   readonly longestRow?: LongestRow;
   /** What made the ways before it fail, for progress. */
   readonly note?: string;
@@ -35,10 +30,9 @@ export interface Reading {
 
 /** Ways to read a CSV, the fastest first; rows that one cannot read are read again in the next. */
 export const READINGS: readonly [Reading, ...Reading[]] = [
-  { mode: "fast", parallel: true },
-  { mode: "fast", parallel: false, note: "line breaks in text: reading in one part" },
-  { mode: "careful", parallel: false, note: "values without place: reading each as text" },
-  { mode: "careful", parallel: false, longestRow: "memory", note: "very long rows" },
+  { mode: "fast" },
+  { mode: "careful", note: "values without place: reading each as text" },
+  { mode: "careful", longestRow: "memory", note: "very long rows" },
 ];
 
 /** Stages the rows of a query as read rows. */

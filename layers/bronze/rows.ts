@@ -20,8 +20,8 @@ export function changesSql(
     FROM ${source}`;
 }
 
-/** xmin has 32 bits; the rest is the newest epoch that keeps it before the snapshot's end. */
-function fullTransactionId(moment: SourceMoment): string {
+/** SQL of a row's transaction over its xmin. That has 32 bits; the rest is the newest epoch that keeps it before the snapshot's end. */
+export function fullTransactionId(moment: SourceMoment): string {
   const epoch = moment.xmax - (moment.xmax % 2n ** 32n);
   const column = META.transaction;
   return `(${column} + CASE WHEN ${column} + ${epoch} < ${moment.xmax} OR ${epoch} = 0 THEN ${epoch} ELSE ${epoch - 2n ** 32n} END)`;

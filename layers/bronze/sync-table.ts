@@ -72,10 +72,7 @@ interface StagedTable {
 /** Stages the new rows in the fastest way in which they can be read. */
 async function stageAnyhow(ingestion: Ingestion, work: TableWork, request: Stage): Promise<StagedTable> {
   const { onProgress } = ingestion.context;
-  // Increments are small: one part each.
-  const readings = READINGS.filter(
-    ({ parallel, mode }) => !parallel && (mode === "careful" || !request.columns.careful),
-  );
+  const readings = READINGS.filter(({ mode }) => mode === "careful" || !request.columns.careful);
   for (const [way, reading] of readings.entries()) {
     if (way > 0) onProgress({ task: work.task, state: "running", bytes: 0, note: reading.note ?? "" });
     try {

@@ -6,7 +6,7 @@ import { identifiers, literal } from "../../duckdb/quote.ts";
 import { makeScratch } from "../../scratch.ts";
 import type { Layout } from "../layout.ts";
 import type { StructField } from "../schema.ts";
-import type { Staged } from "../stage.ts";
+import { joinStaged, type Staged } from "../stage.ts";
 import type { DeltaTable } from "../table.ts";
 import { cellSql, divide, type Ranks } from "./z-order-cells.ts";
 import { rankSqls, sampleColumns, zValueSql } from "./z-order-sql.ts";
@@ -50,9 +50,9 @@ export async function stageInZOrder(
     for (const files of byCell(written)) {
       parts.push(await table.stageAs(session, `FROM ${readParquet(files)}`, tolerant, { orderBy }));
     }
-    return together(parts);
+    return joinStaged(parts);
   } catch (error) {
-    await table.discard(together(parts));
+    await table.discard(joinStaged(parts));
     throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -80,13 +80,4 @@ function byCell(written: readonly Row[]): string[][] {
     cells.set(cell, [...(cells.get(cell) ?? []), String(row.filename)]);
   }
   return [...cells].sort(([a], [b]) => a - b).map(([, files]) => files);
-}
-
-function together(parts: readonly Staged[]): Staged {
-  return {
-    files: parts.flatMap((part) => part.files),
-    rows: parts.reduce((sum, part) => sum + part.rows, 0),
-    bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-    nulls: new Map(),
-  };
 }

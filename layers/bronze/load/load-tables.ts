@@ -4,7 +4,6 @@
  */
 import { codeOf } from "../../../lakehouse/errors.ts";
 import { isMisread } from "../csv.ts";
-import { READINGS } from "../full-load.ts";
 import { type Ingestion, type IngestReport, readersOf, type TableWork } from "../ingestion.ts";
 import { readError } from "../postgres/read-error.ts";
 import { lockTables, measureExtents } from "./extent.ts";
@@ -12,7 +11,7 @@ import { LoadProgress } from "./load-progress.ts";
 import { startOf } from "./load-start.ts";
 import { RANGE_BYTES, RangeSize } from "./range-size.ts";
 import { isDivisible, type Range } from "./ranges.ts";
-import { RangeReader } from "./read-range.ts";
+import { RangeReader, WAYS } from "./read-range.ts";
 import { TableLoad } from "./table-load.ts";
 
 export interface LoadOptions {
@@ -56,6 +55,11 @@ async function prepare(
   });
 }
 
+/** After so many ranges with odd values one after the other, those that follow are expected to have some too. */
+const MISREADS = 2;
+/** Bytes below which the last ranges are not made smaller for the sake of an even end. */
+const LEAST_BYTES = 32 << 20;
+
 class LoadRun {
   private readonly ingestion: Ingestion;
   private readonly queue: readonly TableLoad[];
@@ -63,8 +67,8 @@ class LoadRun {
   private readonly size: RangeSize;
   private readonly rangeBytes: number;
   private readonly over = new Set<TableLoad>();
-  /** Index of the reading with which a table's ranges begin, where it is not the first. */
-  private readonly ways = new Map<TableLoad, number>();
+  /** Tables whose last ranges could not be read in the fastest way, and how many these were. */
+  private readonly misreads = new Map<TableLoad, number>();
 
   constructor(ingestion: Ingestion, loads: readonly TableLoad[], progress: LoadProgress, rangeBytes: number) {
     const { statementSeconds, megabytesPerSecond } = ingestion.pipeline.source.limits ?? {};
@@ -97,11 +101,18 @@ class LoadRun {
   }
 
   private next(): { load: TableLoad; range: Range } | undefined {
+    const even = Math.max(LEAST_BYTES, this.unreadBytes / (2 * readersOf(this.ingestion)));
     for (const load of this.queue) {
-      const range = load.take(this.size.next(load.rangeBytes(this.rangeBytes)));
+      const most = load.rangeBytes(this.rangeBytes);
+      const range = load.take(this.size.next(Math.min(most, even)));
       if (range !== undefined) return { load, range };
     }
     return undefined;
+  }
+
+  /** Bytes that nobody has been given to read. */
+  private get unreadBytes(): number {
+    return this.queue.reduce((sum, load) => sum + load.unreadBytes, 0);
   }
 
   private async readRange(reader: RangeReader, load: TableLoad, range: Range): Promise<void> {
@@ -127,16 +138,19 @@ class LoadRun {
   /** Reads a range in the fastest way that its rows allow. */
   private async attempt(reader: RangeReader, load: TableLoad, range: Range) {
     this.progress.arrived(load, range, 0, 0);
-    for (let way = this.ways.get(load) ?? 0; ; way++) {
-      const reading = READINGS[way] ?? READINGS[0];
+    const misreads = this.misreads.get(load) ?? 0;
+    for (let at = misreads < MISREADS ? 0 : 1; ; at++) {
+      const way = WAYS[at] ?? WAYS[0];
       try {
-        return await reader.read(load, range, reading, (bytes, rows) =>
-          this.progress.arrived(load, range, bytes, rows, reading.note),
+        const note = way === "binary" ? undefined : way.note;
+        const read = await reader.read(load, range, way, (bytes, rows) =>
+          this.progress.arrived(load, range, bytes, rows, note),
         );
+        if (at === 0) this.misreads.delete(load);
+        return read;
       } catch (error) {
-        if (!isMisread(error) || way + 1 >= READINGS.length) throw error;
-        // What text does to a parallel read it does to the next range too; odd values are rare.
-        if (way === 0) this.ways.set(load, 1);
+        if (!isMisread(error) || at + 1 >= WAYS.length) throw error;
+        if (at === 0) this.misreads.set(load, misreads + 1);
       }
     }
   }

@@ -1,18 +1,30 @@
 /** Reads one range of a table into files of its bronze table, not yet committed. */
 import type pg from "pg";
 import type { Staged } from "../../../lakehouse/delta/stage.ts";
-import { type Reading, stageRows } from "../full-load.ts";
+import { READINGS, type Reading, stageRows } from "../full-load.ts";
 import { type Ingestion, openReader } from "../ingestion.ts";
 import { disconnect } from "../postgres/connect.ts";
 import type { CopyShape } from "../schema.ts";
 import { sourceColumns, sourceName } from "../schema.ts";
 import { type Range, rangeSql } from "./ranges.ts";
+import { SpoolFolder } from "./spool.ts";
+import { stageBinary } from "./stage-binary.ts";
 import type { TableLoad } from "./table-load.ts";
+
+/** A way to read a range. */
+export type Way = "binary" | Reading;
+
+/** Ways to read, the fastest first; rows that one cannot read are read again in the next. */
+export const WAYS: readonly [Way, ...Way[]] = [
+  "binary",
+  ...READINGS.filter(({ mode }) => mode === "careful"),
+];
 
 /** A connection that reads one range after the other; a failed read costs it its connection. */
 export class RangeReader {
   private readonly ingestion: Ingestion;
   private client: pg.Client | undefined;
+  private folder: SpoolFolder | undefined;
 
   constructor(ingestion: Ingestion) {
     this.ingestion = ingestion;
@@ -22,7 +34,7 @@ export class RangeReader {
   async read(
     load: TableLoad,
     range: Range,
-    reading: Reading,
+    way: Way,
     onArrival: (bytes: number, rows: number) => void,
   ): Promise<{ staged: Staged; bytes: number }> {
     const { context, pipeline, shared, rate } = this.ingestion;
@@ -36,18 +48,18 @@ export class RangeReader {
     const session = await context.lake.duckdb.session();
     try {
       this.client ??= await openReader(this.ingestion);
-      const query = rangeSql(sourceName(table), sourceColumns(shape), range);
       const target = context.lake.table(path);
-      return await stageRows(
-        this.client,
-        session,
-        target,
-        { shape, query, moment, reading },
-        { onArrival, rate },
-      );
+      const options = { onArrival, rate };
+      if (way === "binary") {
+        this.folder ??= await SpoolFolder.create();
+        const { folder } = this;
+        return await stageBinary(this.client, session, target, { shape, range, moment, folder }, options);
+      }
+      const query = rangeSql(sourceName(table), sourceColumns(shape), range);
+      return await stageRows(this.client, session, target, { shape, query, moment, reading: way }, options);
     } catch (error) {
       // It may be in the middle of a COPY, or in a transaction that failed.
-      await this.close();
+      await this.disconnect();
       throw error;
     } finally {
       await session.close();
@@ -55,6 +67,13 @@ export class RangeReader {
   }
 
   async close(): Promise<void> {
+    const { folder } = this;
+    this.folder = undefined;
+    await folder?.remove();
+    await this.disconnect();
+  }
+
+  private async disconnect(): Promise<void> {
     const { client } = this;
     this.client = undefined;
     if (client) await disconnect(client);

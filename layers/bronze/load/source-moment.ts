@@ -2,12 +2,14 @@
 import type pg from "pg";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import { replicationNames } from "../../definition/replication-names.ts";
 import { noticeUnpublished } from "../capture/table-changes.ts";
 import type { IngestContext, TableWork } from "../ingestion.ts";
 import { readPosition } from "../position.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
-import { ensurePublication, replicationNames } from "../postgres/replication/publication.ts";
+import { ensurePublication } from "../postgres/replication/publication.ts";
 import { readSlot } from "../postgres/replication/slot.ts";
+import { checkSlotOwner, claimSlot } from "../postgres/replication/slot-owner.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { checkSelection, serverVersion } from "../postgres/replication/stream-parameters.ts";
 import { type SharedSnapshot, shareSlotSnapshot, shareSnapshot } from "../postgres/snapshot.ts";
@@ -24,11 +26,12 @@ export interface OpenedMoment {
  * logical messages, which no publication has.
  */
 export async function openMoment(
-  { connectionString, lake }: IngestContext,
+  context: IngestContext,
   pipeline: PipelineDefinition,
   tables: readonly TableWork[],
   messages?: TableWork,
 ): Promise<OpenedMoment> {
+  const { connectionString, lake } = context;
   if (pipeline.source.changes !== "wal") {
     return { shared: await shareSnapshot(connectionString), isFirst: false };
   }
@@ -38,6 +41,8 @@ export async function openMoment(
   try {
     await checkPrimary(client);
     checkSelection(await serverVersion(client), pipeline.source.wal ?? {});
+    const slot = await readSlot(client, name);
+    if (slot !== undefined) await checkSlotOwner(client, pipeline, lake);
     const unpublished = await ensurePublication(
       client,
       pipeline,
@@ -46,14 +51,14 @@ export async function openMoment(
     for (const { table, base } of tables) {
       if (base !== undefined && unpublished.includes(table)) await noticeUnpublished(lake, pipeline, table);
     }
-    const slot = await readSlot(client, name);
     if (slot === undefined || slot.lost) refuseLostSlot(name, messages ? [...tables, messages] : tables);
     if (slot?.lost) throw lostSlot(name);
     exists = slot !== undefined;
+    if (!exists) await claimSlot(client, pipeline, lake);
   } finally {
     await disconnect(client);
   }
-  const slot = await createSlotSnapshot(connectionString, exists ? undefined : name);
+  const slot = await createSlotSnapshot(context, exists ? undefined : name);
   try {
     return { shared: await shareSlotSnapshot(connectionString, slot), isFirst: !exists };
   } catch (error) {

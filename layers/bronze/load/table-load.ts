@@ -5,7 +5,7 @@
  */
 import type { AddFile } from "../../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
-import type { Staged } from "../../../lakehouse/delta/stage.ts";
+import { joinStaged, type Staged } from "../../../lakehouse/delta/stage.ts";
 import { commitRows, type IngestContext, type IngestReport, type TableWork } from "../ingestion.ts";
 import type { PositionState } from "../position.ts";
 import type { SourceMoment } from "../postgres/snapshot.ts";
@@ -74,6 +74,11 @@ export class TableLoad {
     const { bytes } = this.extent;
     if (estimatedRows === undefined || !bytes || this.totalBytes === undefined) return estimatedRows;
     return estimatedRows * (this.totalBytes / bytes);
+  }
+
+  /** Bytes that nobody has been given to read. */
+  get unreadBytes(): number {
+    return this.unread?.bytes ?? (this.wholeIsUnread ? (this.extent.bytes ?? 0) : 0);
   }
 
   /** The next range of about so many bytes; undefined where there is none left to give. */
@@ -155,7 +160,7 @@ export class TableLoad {
     if (!this.isKeyed && (this.reading > 0 || !this.isGivenOut)) return;
     this.ready = [];
     const done = ready.reduce((state, { range }) => withRange(state, range), this.done);
-    const staged = together(ready.map((read) => read.staged));
+    const staged = joinStaged(ready.map((read) => read.staged));
     const load = isComplete(done, this.extent.leaves) ? undefined : done;
     const { moment, state } = this.start;
     const version = await commitRows(context, work, {
@@ -180,7 +185,7 @@ export class TableLoad {
   }
 
   private async discardReady(): Promise<void> {
-    const staged = together(this.ready.map((read) => read.staged));
+    const staged = joinStaged(this.ready.map((read) => read.staged));
     this.ready = [];
     // Files that no commit names harm nobody; a failure to delete them must not hide the failure before it.
     await this.context.lake
@@ -188,17 +193,4 @@ export class TableLoad {
       .discard(staged)
       .catch(() => {});
   }
-}
-
-/** Staged rows as one write. */
-function together(parts: readonly Staged[]): Staged {
-  const nulls = new Map<string, number>();
-  for (const part of parts)
-    for (const [name, count] of part.nulls) nulls.set(name, (nulls.get(name) ?? 0) + count);
-  return {
-    files: parts.flatMap((part) => part.files),
-    nulls,
-    rows: parts.reduce((sum, part) => sum + part.rows, 0),
-    bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-  };
 }

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import pg from "pg";
 import { codeOf, IngotError, messageOf, TerminalError, TransientError } from "../../../lakehouse/errors.ts";
 import { isPooled, isPoolerRefusal, losesSessions, pooledError } from "./pooler.ts";
+import { ReadingSocket } from "./reading-socket.ts";
 
 /**
  * How the session prints values, and that the server does not end it while it works or waits for others. Timeouts
@@ -18,14 +19,17 @@ const SESSION_SQL = `
 /** Addresses behind a pooler that gives each client a server of its own. */
 const sessionPooled = new Set<string>();
 
+export interface ConnectOptions {
+  readonly replication?: "database";
+  /** Whether much is read: its socket keeps no buffers, so that it cannot be read as a stream by others. */
+  readonly bulk?: boolean;
+}
+
 /**
  * Opens a connection whose session prints values the one way that the bulk path expects. With `row_security` off,
  * Postgres raises an error where a policy would hide rows; hidden rows would look like deleted ones.
  */
-export async function connect(
-  connectionString: string,
-  options: { readonly replication?: "database" } = {},
-): Promise<pg.Client> {
+export async function connect(connectionString: string, options: ConnectOptions = {}): Promise<pg.Client> {
   const client = newClient(connectionString, options);
   try {
     await client.connect();
@@ -42,7 +46,7 @@ export async function connect(
 
 function newClient(
   connectionString: string,
-  options: { readonly replication?: "database"; readonly query_timeout?: number },
+  { bulk = false, ...options }: ConnectOptions & { readonly query_timeout?: number },
 ): pg.Client {
   try {
     const client = new pg.Client({
@@ -50,6 +54,7 @@ function newClient(
       ...options,
       application_name: "ingot",
       connectionTimeoutMillis: 10_000,
+      ...(bulk ? { stream: () => new ReadingSocket() } : {}),
       keepAlive: true,
     });
     // Without a listener a connection that drops between statements would end the process.

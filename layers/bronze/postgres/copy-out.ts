@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type pg from "pg";
+import { divert } from "./reading-socket.ts";
 
 const COPY_DATA = 0x64; // d
 const COPY_DONE = 0x63; // c
@@ -29,9 +30,9 @@ export class CopyOut extends Readable implements pg.Submittable {
   /** Rows that have arrived so far. */
   arrived = 0;
   private readonly text: string;
-  private connection: Connection | undefined;
-  /** The parser of `pg`, which gets the bytes before and after the rows. */
-  private parser: ((chunk: Buffer) => void) | undefined;
+  private stream: Socket | undefined;
+  /** Lets `pg` have the bytes again. */
+  private restore: (() => void) | undefined;
   /** Bytes of the current message that are still to come, and whether they are a row's. */
   private remaining = 0;
   private isRow = false;
@@ -47,17 +48,14 @@ export class CopyOut extends Readable implements pg.Submittable {
   }
 
   submit(connection: pg.Connection): void {
-    const own = connection as unknown as Connection;
-    this.connection = own;
-    const [parser] = own.stream.listeners("data");
-    this.parser = parser as (chunk: Buffer) => void;
-    own.stream.removeListener("data", this.parser);
-    own.stream.on("data", this.receive);
-    own.query(this.text);
+    const { stream, query } = connection as unknown as Connection;
+    this.stream = stream;
+    this.restore = divert(stream, this.receive);
+    query.call(connection, this.text);
   }
 
   override _read(): void {
-    if (this.parser) this.connection?.stream.resume();
+    if (this.restore) this.stream?.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -119,19 +117,18 @@ export class CopyOut extends Readable implements pg.Submittable {
   private flush(): void {
     if (this.filled === 0) return;
     const goOn = this.push(this.batch.subarray(0, this.filled));
-    if (!goOn) this.connection?.stream.pause();
+    if (!goOn) this.stream?.pause();
     this.batch = Buffer.allocUnsafe(BATCH);
     this.filled = 0;
   }
 
   /** Lets `pg` listen to the connection again, beginning with the bytes that are its own. */
   private giveBack(rest?: Buffer): void {
-    const { parser, connection } = this;
-    if (parser === undefined || connection === undefined) return;
-    this.parser = undefined;
-    connection.stream.removeListener("data", this.receive);
-    connection.stream.on("data", parser);
-    if (rest) parser(rest);
-    connection.stream.resume();
+    const { restore, stream } = this;
+    if (restore === undefined) return;
+    this.restore = undefined;
+    restore();
+    if (rest) stream?.emit("data", Buffer.from(rest));
+    stream?.resume();
   }
 }

@@ -129,7 +129,7 @@ async function momentOf(client: pg.Client): Promise<SourceMoment> {
 }
 
 async function openReader(connectionString: string, id: string): Promise<pg.Client> {
-  const client = await connect(connectionString);
+  const client = await connect(connectionString, { bulk: true });
   try {
     await client.query(BEGIN);
     await client.query(`SET TRANSACTION SNAPSHOT ${literal(id)}`);

@@ -18,6 +18,8 @@ export interface SourceType extends BaseType {
   /** The modifier that a domain gives it; -1 where the column's own holds. */
   readonly typmod: number;
   readonly element?: SourceType | undefined;
+  /** SQL name of the function that prints values; undefined where a binary COPY sends them as that text anyway. */
+  readonly printedBy?: string | undefined;
 }
 
 /** One column on its way from Postgres to bronze. */
@@ -38,6 +40,8 @@ export interface ColumnMapping {
   readonly careful: string;
   /** A cheaper way to ask for values without place; void where `careful` is another than it was made for. */
   readonly misplaced?: Misplaced | undefined;
+  /** SQL name of the function that prints values; undefined where a binary COPY sends them as that text anyway. */
+  readonly printedBy?: string | undefined;
   /** Computed by the source from other columns. pgoutput does not send it before Postgres 18. */
   readonly generated?: boolean | undefined;
 }
@@ -60,6 +64,7 @@ export function mapColumn(
     ...(attnum === undefined ? {} : { attnum }),
     sourceType: type && shown ? typeName(type.display, shown.name, typmod) : "unknown",
     baseType: from,
+    printedBy: type?.printedBy,
     ...place,
   };
 }
@@ -85,6 +90,7 @@ const typeRow = z.object({
   typmod: z.number(),
   base: z.number(),
   element: z.number().nullable(),
+  printedBy: z.string().nullable(),
 });
 type TypeRow = z.infer<typeof typeRow>;
 
@@ -92,8 +98,13 @@ type TypeRow = z.infer<typeof typeRow>;
 const TYPES_SQL = `
   SELECT t.oid::int8::float8 AS oid, t.typname::text AS name, format_type(t.oid, NULL) AS display,
          n.nspname = 'pg_catalog' AS "builtIn", t.typtype::text AS kind, t.typcategory::text AS category,
-         t.typtypmod AS typmod, t.typbasetype::int8::float8 AS base, e.oid::int8::float8 AS element
+         t.typtypmod AS typmod, t.typbasetype::int8::float8 AS base, e.oid::int8::float8 AS element,
+         CASE WHEN s.proname IS NULL OR s.proname NOT IN
+                   ('textsend', 'varcharsend', 'bpcharsend', 'namesend', 'json_send', 'enum_send', 'citextsend')
+              THEN format('%I.%I', q.nspname, o.proname) END AS "printedBy"
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    JOIN pg_proc o ON o.oid = t.typoutput JOIN pg_namespace q ON q.oid = o.pronamespace
+    LEFT JOIN pg_proc s ON s.oid = t.typsend
     LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
    WHERE t.oid = ANY ($1::oid[])`;
 
@@ -127,5 +138,6 @@ function resolveType(rows: ReadonlyMap<number, TypeRow>, oid: number): SourceTyp
   }
   const { name, display, builtIn, kind, category } = row;
   const element = row.element === null ? undefined : resolveType(rows, row.element);
-  return { name, display, builtIn, kind, category, typmod: -1, element };
+  const printedBy = row.printedBy ?? undefined;
+  return { name, display, builtIn, kind, category, typmod: -1, element, printedBy };
 }

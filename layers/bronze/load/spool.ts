@@ -1,0 +1,140 @@
+/**
+ * Columns of a binary COPY on their way to DuckDB: row groups are gathered in memory and written to a file; a file that
+ * is large enough is handed over, and the next is filled meanwhile. Two files are used by turns, so that their pages
+ * stay in memory: new pages cost more than the bytes.
+ */
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { makeScratch } from "../../../lakehouse/scratch.ts";
+import type { RowBatch } from "../postgres/binary/binary-copy.ts";
+import type { ColumnValues } from "../postgres/binary/column-values.ts";
+import { type PlainColumn, PlainParquet } from "../postgres/binary/plain-parquet.ts";
+
+/** Rows of a row group: as many as DuckDB gives one thread to read. */
+const GROUP_ROWS = 122_880;
+/** Bytes of a row group, where rows are long. */
+const GROUP_BYTES = 16 << 20;
+/** Bytes of a file. */
+const FILE_BYTES = 96 << 20;
+
+export interface SpooledFile {
+  readonly path: string;
+  readonly rows: number;
+}
+
+/** The files of one reader, one range after the other. */
+export class SpoolFolder {
+  private readonly folder: string;
+  private readonly free: string[] = [];
+  private named = 0;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async create(): Promise<SpoolFolder> {
+    return new SpoolFolder(await makeScratch());
+  }
+
+  /** Path of a file to write over, by a name that none had before: DuckDB remembers files by their names. */
+  async take(): Promise<string> {
+    const path = join(this.folder, `${++this.named}.parquet`);
+    const used = this.free.pop();
+    if (used !== undefined) await rename(used, path);
+    return path;
+  }
+
+  giveBack(path: string): void {
+    this.free.push(path);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class Spool {
+  private readonly columns: readonly ColumnValues[];
+  private readonly shapes: readonly PlainColumn[];
+  private readonly takeFile: (file: SpooledFile) => Promise<void>;
+  private readonly folder: SpoolFolder;
+  private file: PlainParquet | undefined;
+  private path = "";
+  private groupRows = 0;
+  private fileRows = 0;
+  private handedOver: Promise<void> = Promise.resolve();
+
+  /** `takeFile`: gets one file after the other, which is written over when what it returned has resolved. */
+  constructor(
+    folder: SpoolFolder,
+    columns: readonly ColumnValues[],
+    takeFile: (file: SpooledFile) => Promise<void>,
+  ) {
+    this.columns = columns;
+    this.shapes = columns.map(({ plain }, i) => ({ ...plain, name: spoolName(i) }));
+    this.takeFile = takeFile;
+    this.folder = folder;
+  }
+
+  /** Takes rows; resolves, where it returns something, when there is room for more. */
+  take(batch: RowBatch): Promise<void> | undefined {
+    const { columns } = this;
+    let size = 0;
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i];
+      column?.take(batch, i);
+      size += column?.size ?? 0;
+    }
+    this.groupRows += batch.rows;
+    if (this.groupRows >= GROUP_ROWS || size >= GROUP_BYTES) return this.endGroup();
+  }
+
+  /** Hands over what is left; resolves when all files have been taken. */
+  async end(): Promise<void> {
+    if (this.groupRows > 0) await this.endGroup();
+    await this.endFile();
+    await this.handedOver;
+  }
+
+  /** Ends without the rest; resolves when no file is in use any more. */
+  async abandon(): Promise<void> {
+    if (this.file) this.folder.giveBack(this.path);
+    await this.file?.close();
+    this.file = undefined;
+    await this.handedOver.catch(() => {});
+  }
+
+  private async endGroup(): Promise<void> {
+    const file = this.file ?? (await this.beginFile());
+    await file.writeGroup(
+      this.groupRows,
+      this.columns.map((column) => column.values()),
+    );
+    for (const column of this.columns) column.clear();
+    this.fileRows += this.groupRows;
+    this.groupRows = 0;
+    if (file.size >= FILE_BYTES) await this.endFile();
+  }
+
+  private async beginFile(): Promise<PlainParquet> {
+    this.path = await this.folder.take();
+    this.file = await PlainParquet.create(this.path, this.shapes);
+    return this.file;
+  }
+
+  private async endFile(): Promise<void> {
+    const { file, path, fileRows: rows } = this;
+    if (file === undefined) return;
+    this.file = undefined;
+    this.fileRows = 0;
+    await file.end();
+    // The other file is free when its rows were taken.
+    await this.handedOver;
+    this.handedOver = this.takeFile({ path, rows }).finally(() => this.folder.giveBack(path));
+    // Told to who waits for it next.
+    this.handedOver.catch(() => {});
+  }
+}
+
+/** Name of a column in the files: one of the source's could mean something else to DuckDB. */
+export const spoolName = (index: number) => `c${index}`;

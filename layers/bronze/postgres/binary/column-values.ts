@@ -1,0 +1,68 @@
+/**
+ * A column of a binary COPY on its way into a file: the bytes that Postgres sends, turned into those of Parquet, many
+ * rows at a time. No value becomes a JavaScript value of its own.
+ * Format of the values: Postgres documentation, "COPY", binary format, and the `*_send` functions of its types.
+ */
+import type { RowBatch } from "./binary-copy.ts";
+import type { PlainColumn, PlainValues } from "./plain-parquet.ts";
+
+/** Thrown for a value that the column has no place for: infinite, before Christ, NaN. */
+export class NoPlace extends Error {}
+
+/** Gathers the values of one column of a row group. */
+export abstract class ColumnValues {
+  abstract readonly plain: Omit<PlainColumn, "name">;
+  /** Values that are not null so far. */
+  protected count = 0;
+  private present: Uint8Array | undefined;
+  private rows = 0;
+
+  /** Takes the column of a batch; `first` is the place of its first value in `fields`. */
+  take(batch: RowBatch, first: number): void {
+    const before = this.count;
+    this.takeValues(batch, first);
+    const all = this.count - before === batch.rows;
+    if (!all || this.present !== undefined) this.mark(batch, first);
+    this.rows += batch.rows;
+  }
+
+  /** What was gathered; valid until the next `clear`. */
+  values(): PlainValues {
+    return { values: this.encoded(), present: this.present };
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.rows = 0;
+    this.present = undefined;
+  }
+
+  /** Bytes that the values fill. */
+  abstract get size(): number;
+  /** Adds the values that are not null, and their number to `count`. */
+  protected abstract takeValues(batch: RowBatch, first: number): void;
+  protected abstract encoded(): Uint8Array;
+
+  private mark({ fields, columns, rows }: RowBatch, first: number): void {
+    const end = this.rows + rows;
+    const present = this.presentUpTo(end);
+    for (let row = this.rows, at = first; row < end; row++, at += columns) {
+      if ((fields[at] ?? -1) >= 0) present[row >> 3] = (present[row >> 3] ?? 0) | (1 << (row & 7));
+    }
+  }
+
+  /** The bits, with room for so many rows. All rows before the first null had values. */
+  private presentUpTo(rows: number): Uint8Array {
+    const bytes = Math.ceil(rows / 8);
+    const { present } = this;
+    if (present !== undefined && present.length >= bytes) return present;
+    const larger = new Uint8Array(Math.max(bytes, (present?.length ?? 2048) * 2));
+    if (present !== undefined) larger.set(present);
+    else {
+      larger.fill(0xff, 0, this.rows >> 3);
+      if ((this.rows & 7) > 0) larger[this.rows >> 3] = (1 << (this.rows & 7)) - 1;
+    }
+    this.present = larger;
+    return larger;
+  }
+}
