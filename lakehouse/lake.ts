@@ -6,6 +6,7 @@ import { DeltaTable, type TableOptions } from "./delta/table.ts";
 import type { DuckDb } from "./duckdb/duckdb.ts";
 import { openHttpfs } from "./duckdb/httpfs.ts";
 import { TerminalError } from "./errors.ts";
+import { lakeId } from "./lake-id.ts";
 import { LocalStore } from "./store/local.ts";
 import { type S3Options, S3Store } from "./store/s3.ts";
 import { currentCredentials } from "./store/s3-client.ts";
@@ -19,11 +20,18 @@ export class Lake {
   readonly duckdb: DuckDb;
   private readonly options: TableOptions;
   private readonly opened = new Map<string, DeltaTable>();
+  private known: string | undefined;
 
   constructor(store: ObjectStore, duckdb: DuckDb, options: TableOptions = {}) {
     this.store = store;
     this.duckdb = duckdb;
     this.options = options;
+  }
+
+  /** What tells this lake from others; made when it is first asked for. */
+  async id(): Promise<string> {
+    this.known ??= await lakeId(this.store);
+    return this.known;
   }
 
   /** The table at this address, whether it exists already or not. */

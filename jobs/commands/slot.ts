@@ -1,13 +1,9 @@
 import { Command } from "commander";
+import { giveUpSlot } from "../../layers/bronze/capture/give-up-slot.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
-import { replicationNames } from "../../layers/bronze/postgres/replication/publication.ts";
-import {
-  dropSlot,
-  judgeSlot,
-  readSlot,
-  type SlotState,
-} from "../../layers/bronze/postgres/replication/slot.ts";
+import { judgeSlot, readSlot, type SlotState } from "../../layers/bronze/postgres/replication/slot.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { replicationNames } from "../../layers/definition/replication-names.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { formatBytes } from "../terminal/numbers.ts";
@@ -49,11 +45,11 @@ async function examine(runtime: Runtime, pipeline: PipelineDefinition, drop: boo
     const { slot } = replicationNames(pipeline);
     const state = await readSlot(client, slot);
     const report = { pipeline: pipeline.name, slot, state };
-    if (state === undefined) return { ...report, verdict: "not there" };
     if (drop) {
-      await dropSlot(client, slot);
-      return { ...report, verdict: "dropped" };
+      const found = await giveUpSlot(client, pipeline);
+      return { ...report, verdict: found ? "dropped" : "not there" };
     }
+    if (state === undefined) return { ...report, verdict: "not there" };
     if (state.lost) return { ...report, verdict: "lost: the next sync makes a new one and repairs" };
     const judged = judgeSlot(state, pipeline.source.wal);
     return { ...report, verdict: judged.level === "fine" ? "fine" : `${judged.level}: ${judged.message}` };

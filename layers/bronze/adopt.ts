@@ -7,8 +7,9 @@ import { type DataType, duckdbType, field, type StructType } from "../../lakehou
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
-import { TerminalError, TransientError } from "../../lakehouse/errors.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import { META, META_COLUMNS } from "../definition/bronze-columns.ts";
+import { versionOf } from "./commit-outcome.ts";
 
 export interface AdoptResult {
   readonly version: number;
@@ -60,14 +61,11 @@ export async function adoptColumn(table: DeltaTable, column: string, type: DataT
       removes: base.files.values(),
       reads: "table",
     });
-    if (outcome.status === "lost") {
-      throw new TransientError(`${table.store.root} was changed by another run at the same time`, {
-        code: "BRONZE_RACE_LOST",
-        value: outcome.reason,
-        next: "Nothing was changed. Run the command again while no capture runs.",
-      });
-    }
-    return { version: outcome.version, column, type: target, adopted, left: found - adopted };
+    const version = versionOf(outcome, {
+      lost: `${table.store.root} was changed by another run at the same time`,
+      next: "Nothing was changed. Run the command again while no capture runs.",
+    });
+    return { version, column, type: target, adopted, left: found - adopted };
   } finally {
     await session.close();
   }

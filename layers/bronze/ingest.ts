@@ -6,7 +6,6 @@ import type { ProgressEvent } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { createMessages, messagesTable } from "./capture/messages-table.ts";
 import { captureChanges } from "./capture/run.ts";
-import { passingOverGone } from "./capture/table-changes.ts";
 import {
   type IngestContext,
   type Ingestion,
@@ -20,7 +19,7 @@ import { type Position, readPosition } from "./position.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import { RateLimit } from "./postgres/rate-limit.ts";
 import { readingSource } from "./postgres/read-error.ts";
-import { describeAll } from "./source-tables.ts";
+import { describeSource } from "./source-tables.ts";
 import { syncTable } from "./sync-table.ts";
 
 export type { IngestContext, IngestReport } from "./ingestion.ts";
@@ -35,7 +34,9 @@ export function load(
   pipeline: PipelineDefinition,
   options: LoadOptions = {},
 ): Promise<IngestReport[]> {
-  return readingSource(() => ingest(context, pipeline, "load", options));
+  return readingSource(async () =>
+    ingest(context, pipeline, await describeSource(context, pipeline), "load", options),
+  );
 }
 
 /**
@@ -43,17 +44,27 @@ export function load(
  * had committed when the run began; those found by query are of one moment of the source.
  */
 export function sync(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {
-  return readingSource(() =>
-    pipeline.source.changes === "wal" ? capture(context, pipeline) : ingest(context, pipeline, "sync", {}),
-  );
+  return readingSource(async () => {
+    const tables = await describeSource(context, pipeline);
+    return pipeline.source.changes === "wal"
+      ? capture(context, pipeline, tables)
+      : ingest(context, pipeline, tables, "sync", {});
+  });
 }
 
-async function capture(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {
-  // That a table was loaded before is no news to somebody who syncs.
+async function capture(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+  tables: readonly TableDescription[],
+): Promise<IngestReport[]> {
+  // That a table was loaded before is no news to somebody who syncs; that one is gone has been said.
   const onProgress = (event: ProgressEvent) => event.state !== "skipped" && context.onProgress(event);
-  const loaded = await ingest({ ...context, onProgress }, pipeline, "load", {});
-  const tables = await describeAll(context.connectionString, pipeline, passingOverGone(context, pipeline));
-  const captured = await captureChanges(context, pipeline, tables, { end: "caught-up" });
+  const quiet = { ...context, onProgress };
+  const loaded = await ingest(quiet, pipeline, tables, "load", {});
+  const hasLoaded = loaded.some((report) => report.status === "committed");
+  // A load takes its time, in which tables may have got other columns or partitions.
+  const current = hasLoaded ? await describeSource(quiet, pipeline) : tables;
+  const captured = await captureChanges(context, pipeline, current, { end: "caught-up" });
   for (const { table, rows, bytes } of captured) {
     const note = rows > 0 ? `version ${table.base.version}` : "nothing new";
     context.onProgress({ task: table.task, state: "done", rows, bytes, note });
@@ -70,10 +81,10 @@ async function capture(context: IngestContext, pipeline: PipelineDefinition): Pr
 async function ingest(
   context: IngestContext,
   pipeline: PipelineDefinition,
+  tables: readonly TableDescription[],
   mode: "load" | "sync",
   options: LoadOptions,
 ): Promise<IngestReport[]> {
-  const tables = await describeAll(context.connectionString, pipeline, passingOverGone(context, pipeline));
   // Before the source's moment: were they read after it, a rival could have taken its rows up to a later one, and
   // ours would go over them as if they were newer. Like this its commit is a conflict.
   const works: TableWork[] = [];

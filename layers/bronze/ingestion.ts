@@ -2,10 +2,10 @@
 import type { AddFile } from "../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
-import { TransientError } from "../../lakehouse/errors.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { versionOf } from "./commit-outcome.ts";
 import { type PositionState, positionActions } from "./position.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 import type { RateLimit } from "./postgres/rate-limit.ts";
@@ -81,10 +81,8 @@ export async function commitRows(
     description: `${table.schema}.${table.name}, as it came`,
     ...positionActions(moment, table, Date.now(), state),
   });
-  if (outcome.status === "committed") return outcome.version;
-  throw new TransientError(`another run ingested ${path} at the same time`, {
-    code: "BRONZE_RACE_LOST",
-    value: outcome.reason,
+  return versionOf(outcome, {
+    lost: `another run ingested ${path} at the same time`,
     next: "Nothing was taken twice. Run again if rows are missing, and one ingestion at a time.",
   });
 }

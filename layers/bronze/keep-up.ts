@@ -3,12 +3,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, messageOf } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { replicationNames } from "../definition/replication-names.ts";
 import { markChecked, readDrift } from "./capture/drift-record.ts";
 import { recoverSlot } from "./capture/recover.ts";
 import { isSlotLost } from "./capture/run.ts";
 import { type IngestContext, type IngestReport, sync } from "./ingest.ts";
 import { readingSource } from "./postgres/read-error.ts";
-import { replicationNames } from "./postgres/replication/publication.ts";
 import { verify } from "./verify/verify.ts";
 
 /** Milliseconds between looks at a slot that is in use: the first, and the longest. */

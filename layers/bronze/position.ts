@@ -31,6 +31,7 @@ const positionSchema = z.object({
   oldest: z.string(),
   key: z.array(z.string()),
   relations: z.array(z.string()),
+  fileNodes: z.array(z.string().nullable()).optional(),
   changes: z.enum(["query", "wal"]).default("query"),
   mixed: z.boolean().default(false),
   load: loadStateSchema.optional(),
@@ -45,6 +46,8 @@ export interface Position extends SourceMoment, PositionState {
   readonly key: readonly string[];
   /** Ids of the table and of its partitions: rows of others were not looked at. */
   readonly relations: readonly string[];
+  /** Their files, where there are several; undefined where nobody wrote them down. */
+  readonly fileNodes?: readonly (string | null)[] | undefined;
   /** The columns of the table then; undefined where nobody wrote them down. */
   readonly columns?: readonly SourceColumn[] | undefined;
   /** While the load is not complete: rows that it will have read, as the source estimates. */
@@ -90,6 +93,7 @@ export function positionActions(
     oldest,
     key: table.key,
     relations: table.relations,
+    ...(table.relations.length > 1 ? { fileNodes: table.fileNodes } : {}),
     changes: state.changes,
     ...(state.mixed ? { mixed: true } : {}),
     columns: table.columns.map(({ name, sourceType, attnum }) => [name, sourceType, attnum ?? null]),

@@ -3,6 +3,8 @@ import type pg from "pg";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition, SourceTable } from "../definition/pipeline.ts";
 import { asCaptured } from "./capture/capturable.ts";
+import { passingOverGone } from "./capture/table-changes.ts";
+import type { IngestContext } from "./ingestion.ts";
 import { describeSchema, describeTable, type TableDescription } from "./postgres/catalog.ts";
 import { connect, disconnect } from "./postgres/connect.ts";
 import { checkIdSequence } from "./query/id-cursor.ts";
@@ -33,6 +35,14 @@ export async function describeAll(
   } finally {
     await disconnect(client);
   }
+}
+
+/** As `describeAll`; tables that are gone at the source are passed over, as far as their bronze tables may stay. */
+export function describeSource(
+  context: IngestContext,
+  pipeline: PipelineDefinition,
+): Promise<TableDescription[]> {
+  return describeAll(context.connectionString, pipeline, passingOverGone(context, pipeline));
 }
 
 /** Tables by the name of their bronze table, with what the pipeline says of them. */

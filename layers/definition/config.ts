@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { settingsError, settingsShape, withEnvironment } from "../../lakehouse/config/settings.ts";
 import type { PipelineDefinition } from "./pipeline.ts";
+import { findSlotClash } from "./replication-names.ts";
 
 const isFunction = z.custom<(...args: never[]) => unknown>(
   (value) => typeof value === "function",
@@ -97,10 +98,18 @@ const pipelineSchema = z.strictObject({
   simulate: isFunction.optional(),
 });
 
-const configSchema = z.strictObject({
-  ...settingsShape,
-  pipelines: z.array(pipelineSchema).min(1, "at least one pipeline"),
-});
+const pipelines = z
+  .array(pipelineSchema)
+  .min(1, "at least one pipeline")
+  .superRefine((list, context) => {
+    // All pipelines of a configuration have one database.
+    const clash = findSlotClash(list as unknown as PipelineDefinition[]);
+    if (clash === undefined) return;
+    const message = `a replication slot that pipeline ${clash.other} does not read: ${clash.slot} is taken`;
+    context.addIssue({ code: "custom", path: [clash.index, "source", "wal", "slot"], message });
+  });
+
+const configSchema = z.strictObject({ ...settingsShape, pipelines });
 
 /** What `ingot.config.ts` exports; every key but `pipelines` has a default. */
 export type ConfigInput = Omit<z.input<typeof configSchema>, "pipelines"> & {

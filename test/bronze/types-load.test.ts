@@ -1,17 +1,12 @@
 import fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
+import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { load } from "../../layers/bronze/ingest.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { mapColumn, typesOf, valueInSql } from "../../layers/bronze/postgres/types.ts";
 import { postgres, type SourceTable } from "../../layers/definition/pipeline.ts";
-import {
-  ALL_TYPES,
-  ALL_TYPES_SETUP,
-  createAllTypesSql,
-  insertAllTypesSql,
-  typesRow,
-} from "../support/all-types.ts";
+import { ALL_TYPES, ALL_TYPES_SETUP, createAllTypes, typesRow } from "../support/all-types.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
@@ -31,23 +26,18 @@ async function loaded(table: string, options: SourceTable = {}, engine = duckdb)
 
 it("loads every type, with values that have no place beside values that have one", async () => {
   await database.query(ALL_TYPES_SETUP);
-  await database.query(createAllTypesSql("everything"));
-  const rows = fc.sample(typesRow, { numRuns: 40, seed: 3 });
-  for (const [i, row] of rows.entries()) await database.query(insertAllTypesSql("everything"), [i, ...row]);
+  await createAllTypes(database, "everything", fc.sample(typesRow, { numRuns: 40, seed: 3 }));
   const query = await loaded("everything");
-  const [source] = await database.query<Record<string, string>>(
-    `SELECT ${ALL_TYPES.map(({ column }) => `count("${column.replaceAll('"', '""')}")::int AS "${column.replaceAll('"', '""')}"`).join(", ")} FROM everything`,
-  );
   const names = ALL_TYPES.map(({ column }) => column);
+  const counted = names.map((name) => `count(${identifier(name)})::int AS ${identifier(name)}`).join(", ");
+  const [source] = await database.query<Record<string, string>>(`SELECT ${counted} FROM everything`);
   const rescued = await query("SELECT _ingot_rescued AS r FROM t WHERE r IS NOT NULL");
   expect(rescued.length).toBeGreaterThan(0);
   const counts = Object.fromEntries(names.map((name) => [name, 0]));
   for (const { r } of rescued) {
     for (const name of Object.keys(JSON.parse(String(r)))) counts[name] = (counts[name] ?? 0) + 1;
   }
-  const [stored] = await query(
-    `SELECT ${names.map((name) => `count("${name.replaceAll('"', '""')}")::INTEGER AS "${name.replaceAll('"', '""')}"`).join(", ")} FROM t`,
-  );
+  const [stored] = await query(`SELECT ${counted} FROM t`);
   // Every value that was not null is in its column or among the rescued.
   const total = Object.fromEntries(names.map((name) => [name, Number(stored?.[name]) + (counts[name] ?? 0)]));
   expect(total).toEqual(source);

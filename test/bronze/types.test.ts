@@ -11,14 +11,7 @@ import { csvSql, isMisread, type ReadMode, valuesSql } from "../../layers/bronze
 import { describeTable, type TableDescription } from "../../layers/bronze/postgres/catalog.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { copyFields, sourceColumns, sourceName } from "../../layers/bronze/schema.ts";
-import {
-  ALL_TYPES,
-  ALL_TYPES_SETUP,
-  createAllTypesSql,
-  insertAllTypesSql,
-  type TypesRow,
-  typesRow,
-} from "../support/all-types.ts";
+import { ALL_TYPES, ALL_TYPES_SETUP, createAllTypes, type TypesRow, typesRow } from "../support/all-types.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { useDatabase } from "../support/postgres.ts";
@@ -82,8 +75,7 @@ async function withRows<T>(
   work: (table: TableDescription) => Promise<T>,
 ): Promise<T> {
   await database.query(`DROP TABLE IF EXISTS everything`);
-  await database.query(createAllTypesSql("everything"));
-  for (const [i, row] of rows.entries()) await database.query(insertAllTypesSql("everything"), [i, ...row]);
+  await createAllTypes(database, "everything", rows);
   return work(await describeTable(client, "everything", {}));
 }
 

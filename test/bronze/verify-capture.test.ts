@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
 import { load, sync } from "../../layers/bronze/ingest.ts";
-import { replicationNames } from "../../layers/bronze/postgres/replication/publication.ts";
 import { dropSlot } from "../../layers/bronze/postgres/replication/slot.ts";
 import { createSlotSnapshot } from "../../layers/bronze/postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../../layers/bronze/postgres/snapshot.ts";
@@ -9,6 +8,7 @@ import { repairTables } from "../../layers/bronze/verify/repair-tables.ts";
 import { verify } from "../../layers/bronze/verify/verify.ts";
 import { currentStateSql } from "../../layers/definition/bronze-state.ts";
 import { type PipelineDefinition, postgres, type SourceTable } from "../../layers/definition/pipeline.ts";
+import { replicationNames } from "../../layers/definition/replication-names.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
@@ -110,7 +110,7 @@ it("brings tables up to a new slot when the old one is lost, reading only what d
   );
 
   const { slot } = replicationNames(lake.pipeline);
-  const shared = await shareSlotSnapshot(database.url, await createSlotSnapshot(database.url, slot));
+  const shared = await shareSlotSnapshot(database.url, await createSlotSnapshot(lake.context, slot));
   // Changes that the new slot sends.
   await database.query("UPDATE stock SET v = 'seen' WHERE id IN (10, 30)");
   const tables = await describeAll(database.url, lake.pipeline);

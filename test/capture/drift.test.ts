@@ -1,28 +1,12 @@
 /** Columns that change at the source while their rows are captured. */
 import { describe, expect, it } from "vitest";
-import type { Lake } from "../../lakehouse/lake.ts";
 import { adoptColumn } from "../../layers/bronze/adopt.ts";
 import { readDrift } from "../../layers/bronze/capture/drift-record.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
-import { bronzeChanges } from "../support/bronze-state.ts";
-import { useDuckDb } from "../support/duckdb.ts";
-import { useFolder } from "../support/folder.ts";
-import { newLake } from "../support/lake.ts";
-import { useDatabase } from "../support/postgres.ts";
-import { captured, capturing } from "./setup.ts";
+import { captured, useCapture } from "./setup.ts";
 
-const duckdb = await useDuckDb();
-const folder = useFolder();
-const database = useDatabase();
-let lake: Lake | undefined;
-const currentLake = () => {
-  lake ??= newLake(folder.path, duckdb);
-  return lake;
-};
-const { sync, both, withTables } = capturing(database, currentLake);
+const { database, sync, both, tableOf, changesOf, expectSame, withTables } = await useCapture();
 
-const tableOf = ({ name }: PipelineDefinition, table: string) =>
-  currentLake().table(`${name}/bronze/${table}`);
 const driftOf = async (pipeline: PipelineDefinition, table: string) =>
   readDrift(await tableOf(pipeline, table).existingSnapshot());
 const described = async (pipeline: PipelineDefinition, table: string) =>
@@ -41,8 +25,7 @@ describe("evolve", () => {
       );
       await database.query("INSERT INTO grows VALUES (4, 5000000000, 'd')");
       await sync(pipeline);
-      const { bronze, source } = await both(pipeline, "grows", ["id", "n", "note"]);
-      expect(bronze).toEqual(source);
+      await expectSame(pipeline, "grows", ["id", "n", "note"]);
       expect(await described(pipeline, "grows")).toEqual([
         "added note: column added",
         "retyped n: type widened to BIGINT",
@@ -62,29 +45,25 @@ describe("evolve", () => {
       await database.query("INSERT INTO filled VALUES (51, 51, 'x')");
       await sync(pipeline);
       expect((await both(pipeline, "filled", ["id", "state"])).bronze).toHaveLength(51);
-      const first = await both(pipeline, "filled", ["id", "n", "old_name", "state"]);
-      expect(first.bronze).toEqual(first.source);
+      await expectSame(pipeline, "filled", ["id", "n", "old_name", "state"]);
       await database.query(
         "ALTER TABLE filled RENAME COLUMN old_name TO new_name; ALTER TABLE filled ALTER n TYPE text USING 'n' || n",
       );
       await database.query("UPDATE filled SET state = 'closed' WHERE id = 7");
       await sync(pipeline);
-      const second = await both(pipeline, "filled", ["id", "new_name", "state"]);
-      expect(second.bronze).toEqual(second.source);
+      await expectSame(pipeline, "filled", ["id", "new_name", "state"]);
       // What is no number has no place in the column, and is kept beside it until it is adopted.
-      const rows = await bronzeChanges(currentLake(), `${pipeline.name}/bronze/filled`);
+      const rows = await changesOf(pipeline, "filled");
       expect(rows.filter((row) => row._ingot_rescued !== null)).toHaveLength(51);
       expect(await adoptColumn(tableOf(pipeline, "filled"), "n", "string")).toMatchObject({
         adopted: 51,
         left: 0,
       });
-      const third = await both(pipeline, "filled", ["id", "n", "new_name", "state"]);
-      expect(third.bronze).toEqual(third.source);
+      await expectSame(pipeline, "filled", ["id", "n", "new_name", "state"]);
       expect(await driftOf(pipeline, "filled")).toMatchObject({ unchecked: false });
       await database.query("INSERT INTO filled VALUES (52, 'text', 'y', 'open')");
       await sync(pipeline);
-      const fourth = await both(pipeline, "filled", ["id", "n"]);
-      expect(fourth.bronze).toEqual(fourth.source);
+      await expectSame(pipeline, "filled", ["id", "n"]);
     });
   });
 });
@@ -106,7 +85,7 @@ describe("quarantine", () => {
         adopted: 1,
         left: 1,
       });
-      const rows = await bronzeChanges(currentLake(), `${pipeline.name}/bronze/fixed`);
+      const rows = await changesOf(pipeline, "fixed");
       expect(rows.map((row) => [row.id, row.price, row._ingot_rescued])).toEqual([
         [1, "1.50", null],
         [2, null, null],
@@ -130,11 +109,10 @@ describe("freeze", () => {
         code: "SOURCE_SCHEMA_CHANGED",
         value: "extra text added",
       });
-      expect(await bronzeChanges(currentLake(), `${pipeline.name}/bronze/frozen`)).toEqual([]);
+      expect(await changesOf(pipeline, "frozen")).toEqual([]);
       const { source } = pipeline;
       await sync({ ...pipeline, source: { ...source, tables: { frozen: {} } } });
-      const after = await both(pipeline, "frozen", ["id", "extra"]);
-      expect(after.bronze).toEqual(after.source);
+      await expectSame(pipeline, "frozen", ["id", "extra"]);
     });
   });
 });
@@ -149,7 +127,7 @@ describe("tables", () => {
       await sync(pipeline);
       await sync(pipeline);
       expect(await described(pipeline, "goes")).toEqual(["table dropped *: stays as it was"]);
-      expect(await bronzeChanges(currentLake(), `${pipeline.name}/bronze/goes`)).toHaveLength(1);
+      expect(await changesOf(pipeline, "goes")).toHaveLength(1);
       expect((await both(pipeline, "stays", ["id"])).bronze).toEqual(['["1"]']);
       const { source } = pipeline;
       const frozen = {
@@ -178,13 +156,8 @@ describe("tables", () => {
       await sync(pipeline);
       await database.query("UPDATE anew SET n = 0 WHERE id = 3; DELETE FROM parts WHERE id = 11");
       await sync(pipeline);
-      for (const [table, columns] of [
-        ["anew", ["id", "n"]],
-        ["parts", ["id"]],
-      ] as const) {
-        const { bronze, source } = await both(pipeline, table, columns);
-        expect(bronze).toEqual(source);
-      }
+      await expectSame(pipeline, "anew", ["id", "n"]);
+      await expectSame(pipeline, "parts", ["id"]);
       expect(await described(pipeline, "anew")).toEqual([
         "published *: compared with the source",
         "made anew *: compared with the source",

@@ -1,26 +1,8 @@
 /** Sources that do to a captured table what nobody planned. */
 import { describe, expect, it } from "vitest";
-import type { Lake } from "../../lakehouse/lake.ts";
-import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
-import { useDuckDb } from "../support/duckdb.ts";
-import { useFolder } from "../support/folder.ts";
-import { newLake } from "../support/lake.ts";
-import { useDatabase } from "../support/postgres.ts";
-import { captured, capturing } from "./setup.ts";
+import { captured, useCapture } from "./setup.ts";
 
-const duckdb = await useDuckDb();
-const folder = useFolder();
-const database = useDatabase();
-let lake: Lake | undefined;
-const { sync, both, withTables } = capturing(database, () => {
-  lake ??= newLake(folder.path, duckdb);
-  return lake;
-});
-
-async function expectSame(pipeline: PipelineDefinition, table: string, columns: readonly string[]) {
-  const { bronze, source } = await both(pipeline, table, columns);
-  expect(bronze).toEqual(source);
-}
+const { database, sync, expectSame, withTables } = await useCapture();
 
 describe("a publication", () => {
   it("that somebody takes a table out of is mended, and the table compared", async () => {

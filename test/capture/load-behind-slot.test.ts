@@ -1,6 +1,8 @@
-/** A lake that is gone while its slot is still there: loaded anew, and captured on from where the slot stands. */
+/** Tables that are gone from a lake whose slot is still there: loaded anew, and captured on from where the slot stands. */
+
+import { rm } from "node:fs/promises";
 import { expect, it } from "vitest";
-import type { Lake } from "../../lakehouse/lake.ts";
+import { Lake } from "../../lakehouse/lake.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { bronzeChanges } from "../support/bronze-state.ts";
 import { useDuckDb } from "../support/duckdb.ts";
@@ -13,6 +15,10 @@ const duckdb = await useDuckDb();
 const folder = useFolder();
 const database = useDatabase();
 let lake: Lake = newLake(folder.path, duckdb);
+const loseTables = async ({ name }: PipelineDefinition) => {
+  await rm(`${lake.store.root}/${name}`, { recursive: true });
+  lake = new Lake(lake.store, duckdb);
+};
 const { load, sync, withTables, both } = capturing(database, () => lake);
 
 const heldBy = async ({ name }: PipelineDefinition) => {
@@ -30,7 +36,7 @@ it("what the slot brings from before the load is passed over, and the source let
     await database.query(`UPDATE kept SET n = 1 WHERE id <= 50; DELETE FROM kept WHERE id > 90; INSERT INTO kept VALUES (500, 5);
       DELETE FROM bag; INSERT INTO bag VALUES (2), (3)`);
     await database.query("CREATE TABLE noise AS SELECT g, repeat('x', 100) FROM generate_series(1, 40000) g");
-    lake = newLake(folder.path, duckdb);
+    await loseTables(pipeline);
     const held = await heldBy(pipeline);
     const reports = await load(pipeline);
     expect(reports.map(({ status, rows }) => `${status} ${rows}`)).toEqual(["committed 91", "committed 2"]);
@@ -66,7 +72,7 @@ it("columns that were others before the load are no change of columns", async ()
     await database.query(
       "ALTER TABLE shaped DROP COLUMN old, ADD COLUMN fresh date, ALTER COLUMN n TYPE bigint",
     );
-    lake = newLake(folder.path, duckdb);
+    await loseTables(pipeline);
     await load(pipeline);
     await database.query("INSERT INTO shaped VALUES (3, 3, '2026-01-01')");
     await sync(pipeline);

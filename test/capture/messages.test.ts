@@ -3,34 +3,32 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Row } from "../../lakehouse/duckdb/duckdb.ts";
-import type { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { verify } from "../../layers/bronze/verify/verify.ts";
 import { full, type PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { defineTable, long, text } from "../../schemas/index.ts";
-import { bronzeChanges } from "../support/bronze-state.ts";
-import { useDuckDb } from "../support/duckdb.ts";
-import { useFolder } from "../support/folder.ts";
-import { ingestContext, newLake, queryTable } from "../support/lake.ts";
-import { useDatabase } from "../support/postgres.ts";
-import { captured, capturing } from "./setup.ts";
+import { queryTable } from "../support/lake.ts";
+import { captured, useCapture } from "./setup.ts";
 
-const duckdb = await useDuckDb();
-const folder = useFolder();
-const database = useDatabase();
-let lake: Lake | undefined;
-const currentLake = () => {
-  lake ??= newLake(folder.path, duckdb);
-  return lake;
-};
-const { load, sync, dropSlot, both, withTables } = capturing(database, currentLake);
+const {
+  database,
+  folder,
+  lake,
+  context,
+  load,
+  sync,
+  dropSlot,
+  changesOf,
+  expectSame,
+  unacknowledged,
+  withTables,
+} = await useCapture();
 
 const OUTBOX = { wal: { messages: "outbox" } };
 
 const textOf = (row: Row) => Buffer.from(row.content as Uint8Array).toString();
-const rowsOf = (pipeline: PipelineDefinition, table = "outbox") =>
-  bronzeChanges(currentLake(), `${pipeline.name}/bronze/${table}`);
+const rowsOf = (pipeline: PipelineDefinition, table = "outbox") => changesOf(pipeline, table);
 const contents = async (pipeline: PipelineDefinition) => (await rowsOf(pipeline)).map(textOf);
 
 /** Emits and answers where the record ends. What is not transactional is flushed, or nobody would see it yet. */
@@ -40,16 +38,6 @@ async function emit(content: string, transactional: boolean, prefix = "orders"):
     [transactional, prefix, content],
   );
   return Number(row?.lsn);
-}
-
-/** Runs work, and then lets the slot begin again where it was before, as if no acknowledgement had arrived. */
-async function unacknowledged(pipeline: PipelineDefinition, work: () => Promise<unknown>): Promise<void> {
-  const slot = `ingot_${pipeline.name}`;
-  await database.query("SELECT pg_copy_logical_replication_slot($1::text, $1::text || '_copy')", [slot]);
-  await work();
-  await dropSlot(pipeline);
-  await database.query("SELECT pg_copy_logical_replication_slot($1::text || '_copy', $1)", [slot]);
-  await database.query("SELECT pg_drop_replication_slot($1::text || '_copy')", [slot]);
 }
 
 describe("messages", () => {
@@ -93,7 +81,7 @@ describe("messages", () => {
         expect([one, first, two, last].map((row) => row?._ingot_seq)).toEqual([1n, 2n, 3n, 4n]);
         for (const row of [first, last, two]) expect(transaction(row)).toEqual(transaction(one));
         expect((await sync(p)).at(-1)).toMatchObject({ table: "bronze.outbox", status: "unchanged" });
-        const verified = await verify(ingestContext(currentLake(), database.url), p, { repair: true });
+        const verified = await verify(context(), p, { repair: true });
         expect(verified).toMatchObject([{ table: "bronze.sold", status: "same" }]);
       } finally {
         await other.end();
@@ -128,8 +116,7 @@ describe("messages", () => {
       expect(new Set(rows.map((row) => `${row._ingot_lsn} ${row._ingot_seq}`)).size).toBe(sent.length);
       const alone = rows.filter((row) => row.transactional === false);
       expect(alone.map((row) => Number(row._ingot_lsn) + 1)).toEqual(ends);
-      const { bronze, source } = await both(p, "beside", ["id", "n"]);
-      expect(bronze).toEqual(source);
+      await expectSame(p, "beside", ["id", "n"]);
       const long = "long ".repeat(4_000_000);
       await emit(long, false);
       await sync(p);
@@ -155,8 +142,7 @@ describe("messages", () => {
         await other.end();
       }
       expect(await contents(p)).toEqual([1, 2, 3, 4, 5].flatMap((id) => [`alone ${id}`, String(id)]));
-      const { bronze, source } = await both(p, "behind", ["id"]);
-      expect(bronze).toEqual(source);
+      await expectSame(p, "behind", ["id"]);
     });
   });
 
@@ -218,13 +204,13 @@ describe("messages", () => {
     });
     const p = { ...captured({}, OUTBOX), folder: pathToFileURL(`${root}/`), gold: { told: full(told) } };
     await withTables("", p, async () => {
-      const context = { lake: currentLake(), concurrency: 1, onProgress: ignoreProgress };
-      await build(context, p);
+      const building = { lake, concurrency: 1, onProgress: ignoreProgress };
+      await build(building, p);
       for (const n of [1, 2]) await emit(`${n}`, n === 1, "a");
       await emit("3", false, "b");
       await sync(p);
-      await build(context, p);
-      expect(await queryTable(currentLake(), `${p.name}/gold/told`, "FROM t ORDER BY prefix")).toEqual([
+      await build(building, p);
+      expect(await queryTable(lake, `${p.name}/gold/told`, "FROM t ORDER BY prefix")).toEqual([
         { prefix: "a", messages: 2n, texts: "1,2" },
         { prefix: "b", messages: 1n, texts: "3" },
       ]);
@@ -247,7 +233,7 @@ describe("messages", () => {
         await emit("two", false);
         await sync(p);
         expect(await contents(p)).toEqual(["one", "two"]);
-        const history = await currentLake().table(`${p.name}/bronze/outbox`).history();
+        const history = await lake.table(`${p.name}/bronze/outbox`).history();
         expect(history.map(({ operationParameters }) => operationParameters?.ingest)).toContain("repair");
       },
     );

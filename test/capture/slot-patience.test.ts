@@ -2,25 +2,16 @@
 import { expect, it } from "vitest";
 import { follow } from "../../layers/bronze/follow.ts";
 import { keepUp } from "../../layers/bronze/keep-up.ts";
-import { useDuckDb } from "../support/duckdb.ts";
-import { useFolder } from "../support/folder.ts";
-import { ingestContext, newLake } from "../support/lake.ts";
-import { useDatabase } from "../support/postgres.ts";
-import { captured, capturing } from "./setup.ts";
+import { captured, useCapture } from "./setup.ts";
 
-const duckdb = await useDuckDb();
-const folder = useFolder();
-const database = useDatabase();
-const lake = newLake(folder.path, duckdb);
-const { withTables, both } = capturing(database, () => lake);
+const { database, context, both, withTables } = await useCapture();
 
 it("waits for another consumer to end, and then takes what there is", async () => {
   await withTables("CREATE TABLE busy (id int PRIMARY KEY)", captured({ busy: {} }), async (pipeline) => {
     const stop = new AbortController();
-    const context = ingestContext(lake, database.url);
     let following: Promise<unknown> = Promise.resolve();
     const committed = new Promise<void>((resolve) => {
-      following = follow(context, pipeline, {
+      following = follow(context(), pipeline, {
         signal: stop.signal,
         limits: { milliseconds: 10 },
         onFollowing: () => void database.query("INSERT INTO busy VALUES (1)"),
@@ -32,7 +23,7 @@ it("waits for another consumer to end, and then takes what there is", async () =
     const said: string[] = [];
     const waiting = keepUp(
       {
-        ...context,
+        ...context(),
         onProgress: ({ task, state, note }) => {
           if (!task.startsWith("slot ")) return;
           said.push(`${state} ${note}`);
@@ -45,7 +36,7 @@ it("waits for another consumer to end, and then takes what there is", async () =
     await following;
     await database.query("INSERT INTO busy VALUES (2)");
     await waiting;
-    await keepUp(context, pipeline);
+    await keepUp(context(), pipeline);
     expect((await both(pipeline, "busy", ["id"])).bronze).toEqual(['["1"]', '["2"]']);
     expect(said[0]).toBe("running in use by another consumer: waiting for its end");
     expect(said.at(-1)).toBe("done free again");

@@ -1,26 +1,13 @@
 /** Slots that are lost, taken, over budget, or of a source that failed over; and tables that cannot be captured. */
 import { describe, expect, it } from "vitest";
-import type { Lake } from "../../lakehouse/lake.ts";
 import { captureChanges } from "../../layers/bronze/capture/run.ts";
 import { follow } from "../../layers/bronze/follow.ts";
 import { describeAll } from "../../layers/bronze/source-tables.ts";
 import { SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
-import { bronzeChanges } from "../support/bronze-state.ts";
-import { useDuckDb } from "../support/duckdb.ts";
-import { useFolder } from "../support/folder.ts";
-import { ingestContext, newLake } from "../support/lake.ts";
-import { useDatabase } from "../support/postgres.ts";
-import { captured, capturing } from "./setup.ts";
+import { captured, useCapture } from "./setup.ts";
 
-const duckdb = await useDuckDb();
-const folder = useFolder();
-const database = useDatabase();
-let lake: Lake | undefined;
-const currentLake = () => {
-  lake ??= newLake(folder.path, duckdb);
-  return lake;
-};
-const { load, sync, dropSlot, both, withTables } = capturing(database, currentLake);
+const { database, context, load, sync, dropSlot, both, tableOf, changesOf, expectSame, withTables } =
+  await useCapture();
 
 describe("a slot that is gone", () => {
   it.each([
@@ -53,15 +40,10 @@ describe("a slot that is gone", () => {
       await sync(pipeline);
       await database.query("UPDATE kept SET n = 12 WHERE id = 12");
       await sync(pipeline);
-      for (const [table, columns] of [
-        ["kept", ["id", "n"]],
-        ["bag", ["a", "b"]],
-      ] as const) {
-        const { bronze, source } = await both(pipeline, table, columns);
-        expect(bronze).toEqual(source);
-      }
+      await expectSame(pipeline, "kept", ["id", "n"]);
+      await expectSame(pipeline, "bag", ["a", "b"]);
       // Only what differed was read again.
-      const rows = await bronzeChanges(currentLake(), `${pipeline.name}/bronze/kept`);
+      const rows = await changesOf(pipeline, "kept");
       const later = rows.slice(500).map((row) => `${row._ingot_op} ${row.id}`);
       expect(later.slice(0, 1)).toEqual(["u 1"]);
       expect(later.slice(1, -1).sort()).toEqual(["d 77", "r 400", "r 5", "r 999"]);
@@ -81,13 +63,12 @@ describe("a slot that is gone", () => {
         "INSERT INTO heavy SELECT g, repeat(md5(g::text), 50) FROM generate_series(1, 2000) g",
       );
       const tables = await describeAll(database.url, pipeline);
-      const only = captureChanges(ingestContext(currentLake(), database.url), pipeline, tables, {
+      const only = captureChanges(context(), pipeline, tables, {
         end: "caught-up",
       });
       await expect(only).rejects.toMatchObject({ code: "SLOT_OVER_BUDGET" });
       await sync(pipeline);
-      const { bronze, source } = await both(pipeline, "heavy", ["id", "body"]);
-      expect(bronze).toEqual(source);
+      await expectSame(pipeline, "heavy", ["id", "body"]);
     });
   });
 
@@ -96,7 +77,7 @@ describe("a slot that is gone", () => {
       "CREATE TABLE moved (id int PRIMARY KEY); INSERT INTO moved VALUES (1)",
       captured({ moved: {} }),
       async (pipeline) => {
-        const table = currentLake().table(`${pipeline.name}/bronze/moved`);
+        const table = tableOf(pipeline, "moved");
         const rewrite = async (change: (source: string) => string) => {
           const base = await table.existingSnapshot();
           const record = JSON.parse(base.domains.get(SOURCE_DOMAIN)?.configuration ?? "{}");
@@ -127,12 +108,11 @@ describe("a slot in use", () => {
       const stop = new AbortController();
       const batches: number[] = [];
       let arrived = () => {};
-      const context = ingestContext(currentLake(), database.url);
       let opened = () => {};
       const open = new Promise<void>((resolve) => {
         opened = resolve;
       });
-      const following = follow(context, pipeline, {
+      const following = follow(context(), pipeline, {
         signal: stop.signal,
         onFollowing: () => opened(),
         limits: { milliseconds: 10 },
@@ -167,18 +147,17 @@ describe("a slot in use", () => {
         await database.query(
           "INSERT INTO bulk SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g; UPDATE bulk SET body = 'y' WHERE id <= 5000",
         );
-        const before = (await currentLake().table(`${pipeline.name}/bronze/bulk`).existingSnapshot()).version;
+        const before = (await tableOf(pipeline, "bulk").existingSnapshot()).version;
         const tables = await describeAll(database.url, pipeline);
         const limits = { rows: 100, bytes: 100_000 };
-        await captureChanges(ingestContext(currentLake(), database.url), pipeline, tables, {
+        await captureChanges(context(), pipeline, tables, {
           end: "caught-up",
           limits,
         });
-        const after = await currentLake().table(`${pipeline.name}/bronze/bulk`).existingSnapshot();
+        const after = await tableOf(pipeline, "bulk").existingSnapshot();
         expect(after.version).toBe(before + 1);
         expect(after.files.size).toBeGreaterThan(3);
-        const { bronze, source } = await both(pipeline, "bulk", ["id", "body"]);
-        expect(bronze).toEqual(source);
+        await expectSame(pipeline, "bulk", ["id", "body"]);
       },
     );
   });

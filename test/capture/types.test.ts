@@ -3,29 +3,10 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
-import type { Lake } from "../../lakehouse/lake.ts";
-import {
-  ALL_TYPES,
-  ALL_TYPES_SETUP,
-  createAllTypesSql,
-  insertAllTypesSql,
-  typesRow,
-} from "../support/all-types.ts";
-import { useDuckDb } from "../support/duckdb.ts";
-import { useFolder } from "../support/folder.ts";
-import { newLake } from "../support/lake.ts";
-import { useDatabase } from "../support/postgres.ts";
-import { captured, capturing } from "./setup.ts";
+import { ALL_TYPES, ALL_TYPES_SETUP, createAllTypes, typesRow } from "../support/all-types.ts";
+import { captured, useCapture } from "./setup.ts";
 
-const duckdb = await useDuckDb();
-const folder = useFolder();
-const database = useDatabase();
-let lake: Lake | undefined;
-const currentLake = () => {
-  lake ??= newLake(folder.path, duckdb);
-  return lake;
-};
-const { sync, withTables } = capturing(database, currentLake);
+const { database, duckdb, sync, tableOf, withTables } = await useCapture();
 
 /** Rows that were captured stand this far behind the ones that were loaded. */
 const CAPTURED = 1_000_000;
@@ -36,15 +17,13 @@ it("captures every value of every type as a load reads it", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(typesRow, { minLength: 20, maxLength: 60 }), async (rows) => {
       const table = `types_${crypto.randomUUID().slice(0, 8)}`;
-      await database.query(createAllTypesSql(table));
-      for (const [id, values] of rows.entries())
-        await database.query(insertAllTypesSql(table), [id, ...values]);
+      await createAllTypes(database, table, rows);
       await withTables("SELECT 1", captured({ [table]: {} }), async (pipeline) => {
         await database.query(
           `INSERT INTO ${table} (id, ${columns}) SELECT id + ${CAPTURED}, ${columns} FROM ${table}; UPDATE ${table} SET id = id + 1 WHERE id = (SELECT max(id) FROM ${table})`,
         );
         await sync(pipeline);
-        const bronze = currentLake().table(`${pipeline.name}/bronze/${table}`);
+        const bronze = tableOf(pipeline, table);
         const all = await scanSql(bronze.store, scannable(await bronze.existingSnapshot()));
         const shown = `${columns}, _ingot_rescued`;
         const loaded = `SELECT id, ${shown} FROM (${all}) WHERE _ingot_op = 'r'`;

@@ -7,6 +7,7 @@ import { checkServer, type Server } from "../../jobs/doctor/postgres-server.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { type PipelineDefinition, type PostgresSource, postgres } from "../../layers/definition/pipeline.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { checkSource, withUser } from "./setup.ts";
 
 const database = useDatabase();
 
@@ -15,21 +16,14 @@ const capturing = (
   options: Partial<PostgresSource> = {},
 ): PipelineDefinition => ({ name: "mine", source: postgres({ changes: "wal", tables, ...options }) });
 
-async function check(pipeline: PipelineDefinition, url = database.url) {
-  const results = await checkPostgres(url, [pipeline]);
-  return (name: string) => results.find((result) => result.name === name);
-}
+const check = (pipeline: PipelineDefinition, url = database.url) => checkSource(url, pipeline);
 
 beforeAll(async () => {
   await database.query(`CREATE ROLE weak LOGIN PASSWORD 's3cret'`);
   await database.query("CREATE TABLE open (id bigint PRIMARY KEY); GRANT SELECT ON open TO PUBLIC");
 });
 
-const asWeak = () => {
-  const url = new URL(database.url);
-  [url.username, url.password] = ["weak", "s3cret"];
-  return url.href;
-};
+const asWeak = () => withUser(database.url, "weak", "s3cret");
 
 describe("the database", () => {
   it("is well but for a limit, which an embedded server can do without; nothing is left in it", async () => {

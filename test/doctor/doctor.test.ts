@@ -6,6 +6,7 @@ import { ingotCli, writeProject } from "../support/cli.ts";
 import { useFolder } from "../support/folder.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { redisAvailable, useRedis } from "../support/redis.ts";
+import { withUser } from "./setup.ts";
 
 const folder = useFolder();
 const database = useDatabase();
@@ -47,10 +48,8 @@ it("says how to fix what fails: rights, keys, tables, lake", async () => {
   await database.query("CREATE TABLE hidden (id bigint PRIMARY KEY)");
   await database.query("CREATE TABLE keyless (note text)");
   await database.query("CREATE ROLE weak LOGIN PASSWORD 's3cret'");
-  const url = new URL(database.url);
-  [url.username, url.password] = ["weak", "s3cret"];
   const { ok, find, output } = await doctor(captured("{ hidden: {}, keyless: {}, absent: {} }"), {
-    DATABASE_URL: url.href,
+    DATABASE_URL: withUser(database.url, "weak", "s3cret"),
     INGOT_LAKE: "file/lake",
   });
   expect(ok).toBe(false);

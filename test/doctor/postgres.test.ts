@@ -5,6 +5,7 @@ import { checkServer, checkTransactions } from "../../jobs/doctor/postgres-serve
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import type { PipelineDefinition, SourceTable } from "../../layers/definition/pipeline.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { checkSource, withUser } from "./setup.ts";
 
 const database = useDatabase();
 
@@ -13,17 +14,10 @@ const pipeline = (tables: Record<string, SourceTable>, name = "mine"): PipelineD
   source: { kind: "postgres", tables },
 });
 
-async function check(tables: Record<string, SourceTable>, url = database.url) {
-  const results = await checkPostgres(url, [pipeline(tables)]);
-  return (name: string) => results.find((result) => result.name === name);
-}
+const check = (tables: Record<string, SourceTable>, url = database.url) => checkSource(url, pipeline(tables));
 
 /** The database as a role without rights sees it. */
-function asReader(): string {
-  const url = new URL(database.url);
-  [url.username, url.password] = ["mere reader", "s3cret"];
-  return url.href;
-}
+const asReader = () => withUser(database.url, "mere reader", "s3cret");
 
 beforeAll(async () => {
   await database.query(`CREATE ROLE "mere reader" LOGIN PASSWORD 's3cret'`);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { attempt } from "../../jobs/doctor/check.ts";
 import { checkRedis } from "../../jobs/doctor/redis.ts";
 import { redisAvailable, useRedis } from "../support/redis.ts";
+import { withUser } from "./setup.ts";
 
 const redisAt = (url: string | undefined) => attempt("Redis", "", () => checkRedis(url));
 
@@ -24,11 +25,7 @@ it("nobody answers", async () => {
 describe.skipIf(!redisAvailable)("with a server", () => {
   const redis = useRedis();
 
-  const as = (user: string, password: string) => {
-    const url = new URL(redis.url);
-    [url.username, url.password] = [user, password];
-    return url.href;
-  };
+  const as = (user: string, password: string) => withUser(redis.url, user, password);
 
   it("all is well, and no key is left", async () => {
     expect(await redisAt(redis.url)).toMatchObject([

@@ -1,6 +1,8 @@
 /** Tables that Ingot makes and every other engine must read as Ingot does. */
+import { literal } from "../../lakehouse/duckdb/quote.ts";
 import type { EngineName } from "../support/engines.ts";
 import type { IngotWriter } from "./ingot-writer.ts";
+import { ODD_TEXTS } from "./odd-texts.ts";
 
 export interface IngotTable {
   readonly name: string;
@@ -19,27 +21,7 @@ const NAMES = { "delta.columnMapping.mode": "name" };
 const batch = (first: number, count: number) =>
   `SELECT i::BIGINT AS id, 'v' || i AS v, 'p ' || i % 3 AS p FROM range(${first}, ${first + count}) AS _(i)`;
 
-/** Text that is a trap in a path, in a URI or in SQL. */
-const ODD = [
-  "a b",
-  "a%b",
-  "a%20b",
-  "a/b",
-  "../up",
-  "ü=ñ",
-  "日本",
-  "a:b",
-  "it''s",
-  '"q"',
-  "{x}",
-  "a#b?c&d+e",
-  "back\\slash",
-  "tab\tline\n",
-  "trailing ",
-  "😀",
-  "null",
-];
-const oddRows = ODD.map((text, i) => `(${i}, '${text}')`).join(", ");
+const oddRows = ODD_TEXTS.map((text, i) => `(${i}, ${literal(text)})`).join(", ");
 
 export const INGOT_TABLES: readonly IngotTable[] = [
   {

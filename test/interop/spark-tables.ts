@@ -1,28 +1,12 @@
 /** Tables of values and histories that every reader of Delta must get right, as Spark writes them. */
 import { type ForeignTable, forget } from "./foreign-table.ts";
+import { ODD_TEXTS } from "./odd-texts.ts";
 
-/** Text that is a trap in a path, in a URI or in SQL. */
-const ODD = [
-  "a b",
-  "a%b",
-  "a%20b",
-  "a/b",
-  "../up",
-  "ü=ñ",
-  "日本",
-  "a:b",
-  "it''s",
-  '"q"',
-  "{x}",
-  "a#b?c&d+e",
-  "back\\\\slash",
-  "tab\\tline\\n",
-  "trailing ",
-  "__HIVE_DEFAULT_PARTITION__x",
-  "😀",
-  "null",
-];
-const oddRows = ODD.map((text, i) => `(${i}, '${text}')`).join(", ");
+/** A literal of Spark's, which takes backslashes as escapes. */
+const literal = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
+const oddRows = [...ODD_TEXTS, "__HIVE_DEFAULT_PARTITION__x"]
+  .map((text, i) => `(${i}, ${literal(text)})`)
+  .join(", ");
 
 export const SPARK_TABLES: readonly ForeignTable[] = [
   {

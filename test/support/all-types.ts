@@ -1,6 +1,7 @@
 /** A table with a column of every type of Postgres, and values for it, the odd ones among them. */
 import fc from "fast-check";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
+import type { TestDatabase } from "./postgres.ts";
 import * as texts from "./value-texts.ts";
 
 /** One column and what may stand in it. */
@@ -151,15 +152,16 @@ export const ALL_TYPES: readonly TypeCase[] = CASES.map(([type, values]) => ({ c
 /** A row of the table: a text or null for each column. */
 export type TypesRow = readonly (string | null)[];
 
-/** Creates a table with a column of each type behind an `id`. */
-export function createAllTypesSql(table: string): string {
+/** Creates a table with a column of each type behind an `id`, and with rows, whose ids are their places. */
+export async function createAllTypes(
+  database: Pick<TestDatabase, "query">,
+  table: string,
+  rows: readonly TypesRow[],
+): Promise<void> {
   const columns = ALL_TYPES.map(({ column, type }) => `${identifier(column)} ${type}`);
-  return `CREATE TABLE ${identifier(table)} (id bigint PRIMARY KEY, ${columns.join(", ")})`;
-}
-
-/** Inserts one row; its parameters are the id and the texts. */
-export function insertAllTypesSql(table: string): string {
-  return `INSERT INTO ${identifier(table)} VALUES ($1, ${ALL_TYPES.map((_, i) => `$${i + 2}`).join(", ")})`;
+  await database.query(`CREATE TABLE ${identifier(table)} (id bigint PRIMARY KEY, ${columns.join(", ")})`);
+  const insert = `INSERT INTO ${identifier(table)} VALUES ($1, ${ALL_TYPES.map((_, i) => `$${i + 2}`).join(", ")})`;
+  for (const [id, row] of rows.entries()) await database.query(insert, [id, ...row]);
 }
 
 /** Rows whose values are drawn for each column on its own, null now and then. */

@@ -17,6 +17,7 @@ export function asCaptured(table: TableDescription, wanted: SourceTable): TableD
       next: 'Capture the tables behind it, or give it a pipeline of its own with `changes: "query"`.',
     });
   }
+  if (table.notInWal.length > 0) throw notInWal(name, table);
   const columns = table.columns.filter((column) => !column.generated);
   const key = keyOf(table, wanted);
   const identity = table.replicaIdentity === "f" ? columns.map((c) => c.name) : table.identityColumns;
@@ -34,6 +35,22 @@ export function asCaptured(table: TableDescription, wanted: SourceTable): TableD
 /** A declared key, or the one that the table's changes go by. */
 function keyOf(table: TableDescription, wanted: SourceTable): readonly string[] {
   return wanted.key === undefined && table.replicaIdentity === "i" ? table.identityColumns : table.key;
+}
+
+/** Rows of unlogged and foreign tables are not in the WAL; Postgres says so of some of them, and only of the first. */
+function notInWal(name: string, { notInWal: parts }: TableDescription): TerminalError {
+  const own = parts.length === 1 && parts[0] === name;
+  return new TerminalError(
+    own
+      ? `${name} is unlogged: nothing of its changes is in the WAL`
+      : `${name} has parts of which nothing is in the WAL`,
+    {
+      code: "POSTGRES_NOT_CAPTURED",
+      value: parts.join(", "),
+      allowed: "logged tables of this database, with all of their partitions",
+      next: `ALTER TABLE … SET LOGGED what is unlogged, detach what is foreign, or give ${name} a pipeline of its own with \`changes: "query"\`.`,
+    },
+  );
 }
 
 function refused(name: string, why: string): TerminalError {

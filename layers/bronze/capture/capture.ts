@@ -5,7 +5,6 @@
  * batch have committed.
  */
 import { rm } from "node:fs/promises";
-import { TerminalError } from "../../../lakehouse/errors.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { ChangeSink, Relation, Tuple } from "../postgres/replication/pgoutput.ts";
 import { ReplicationStream } from "../postgres/replication/stream.ts";
@@ -15,16 +14,11 @@ import type { CapturedTable } from "./captured-table.ts";
 import { commitTables, stageRows } from "./commit-rows.ts";
 import { differs } from "./differs.ts";
 import { readDrift } from "./drift-record.ts";
-import { fullXid } from "./full-xid.ts";
+import { requireFormer, requireKey } from "./former-row.ts";
 import { messageTuple } from "./message-row.ts";
-import { Relations } from "./relations.ts";
-import {
-  messageText,
-  type Operation,
-  type RowFile,
-  type TransactionText,
-  transactionText,
-} from "./row-file.ts";
+import { empties, Relations } from "./relations.ts";
+import type { Operation, RowFile } from "./row-file.ts";
+import { ReceivedTransaction } from "./transaction.ts";
 
 export class Capture implements ChangeSink {
   readonly counts = new Map<CapturedTable, TableCount>();
@@ -36,12 +30,7 @@ export class Capture implements ChangeSink {
   private batch: Batch;
   private flushing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  /** The transaction that is being received. */
-  private open = false;
-  private lsn = 0;
-  private sequence = 0;
-  private text: TransactionText = Buffer.alloc(0);
-  private xid: bigint;
+  private readonly transaction: ReceivedTransaction;
   /** Where a catching up ends, and what to call then. */
   private target: { readonly lsn: number; readonly reached: () => void } | undefined;
 
@@ -50,7 +39,7 @@ export class Capture implements ChangeSink {
     this.folder = folder;
     this.batch = new Batch(folder, 0);
     this.relations = new Relations(options.client, options.tables);
-    this.xid = options.currentXid;
+    this.transaction = new ReceivedTransaction(options.currentXid);
   }
 
   static async open(options: CaptureOptions): Promise<Capture> {
@@ -98,7 +87,7 @@ export class Capture implements ChangeSink {
       await end;
       this.stream?.pause();
       await this.flushing;
-      if (this.batch.endLsn > 0 && !this.open) await this.flush();
+      if (this.batch.endLsn > 0 && !this.transaction.isOpen) await this.flush();
     } finally {
       clearTimeout(this.timer);
       await this.stream?.stop();
@@ -109,25 +98,24 @@ export class Capture implements ChangeSink {
   }
 
   begin(lsn: number, time: number, xid: number): void {
-    this.open = true;
-    this.lsn = lsn;
-    this.sequence = 0;
-    this.xid = fullXid(this.xid, xid);
-    this.text = transactionText(lsn, Number(this.xid), time);
+    this.transaction.begin(lsn, time, xid);
   }
 
   relation(relation: Relation): void | Promise<void> {
-    if (this.relations.announce(relation, this.lsn)) return this.shape(relation.oid);
+    if (this.relations.announce(relation, this.transaction.lsn)) return this.shape(relation.oid);
   }
 
   insert(relation: number, row: Tuple): void | Promise<void> {
-    return this.take(relation, (found) => this.write(found, "i", row));
+    return this.take(relation, (found) => {
+      if (this.transaction.isNewTo(found.table)) requireKey(found);
+      return this.write(found, "i", row);
+    });
   }
 
   update(relation: number, row: Tuple, old: Tuple | undefined): void | Promise<void> {
     return this.take(relation, (found) => {
       const { key } = found.shape;
-      requireWhole(found, old);
+      if (this.transaction.isNewTo(found.table)) requireFormer(found, old);
       if (old !== undefined && !found.table.bringsWholeRows) old.isKeyOnly = true;
       // Without a key the former row says which one this was; with one, it does where the key changed.
       const moved = old !== undefined && (key.length === 0 || key.some((at) => differs(old, row, at)));
@@ -138,7 +126,7 @@ export class Capture implements ChangeSink {
 
   delete(relation: number, old: Tuple): void | Promise<void> {
     return this.take(relation, (found) => {
-      requireWhole(found, old);
+      if (this.transaction.isNewTo(found.table)) requireFormer(found, old);
       const file = this.write(found, "d", old);
       if (file !== undefined) this.countOf(found.table).deleted += 1;
       return file;
@@ -146,7 +134,12 @@ export class Capture implements ChangeSink {
   }
 
   async truncate(relations: readonly number[]): Promise<void> {
-    for (const relation of relations) await this.take(relation, (found) => this.write(found, "t", undefined));
+    for (const relation of relations) {
+      const table = this.relations.get(relation)?.table;
+      if (table === undefined || empties(table, relations)) {
+        await this.take(relation, (found) => this.write(found, "t", undefined));
+      } else if (this.transaction.isNewTo(table)) this.options.onUnchecked?.();
+    }
   }
 
   message(prefix: string, content: Buffer, transactional: boolean, endLsn: number): void | Promise<void> {
@@ -154,17 +147,13 @@ export class Capture implements ChangeSink {
     if (messages === undefined) return;
     const row = messageTuple(prefix, content, transactional);
     if (transactional) return this.makeRoom(this.write(messages, "i", row));
-    // Of no transaction, it is one of its own. It lies at the last byte of its record: a commit record may begin at
-    // the next, and what has been taken so far ends there too.
-    this.lsn = endLsn - 1;
-    this.sequence = 0;
-    this.text = messageText(this.lsn);
+    this.transaction.standAlone(endLsn);
     const waits = this.makeRoom(this.write(messages, "i", row));
     return waits === undefined ? this.whole(endLsn) : waits.then(() => this.whole(endLsn));
   }
 
   commit(endLsn: number): void | Promise<void> {
-    this.open = false;
+    this.transaction.isOpen = false;
     return this.whole(endLsn);
   }
 
@@ -191,7 +180,7 @@ export class Capture implements ChangeSink {
   private take(relation: number, write: (found: Captured) => RowFile | undefined): void | Promise<void> {
     const found = this.relations.get(relation);
     if (found === undefined) return;
-    if (!this.relations.waits(relation, this.lsn)) return this.makeRoom(write(found));
+    if (!this.relations.waits(relation, this.transaction.lsn)) return this.makeRoom(write(found));
     // The tuples of the change stay as they are: the stream stands still meanwhile.
     return this.shape(relation).then(() => this.take(relation, write));
   }
@@ -214,10 +203,10 @@ export class Capture implements ChangeSink {
     old?: Tuple,
     rekeyed = false,
   ): RowFile | undefined {
-    this.sequence += 1;
-    if (this.lsn < table.position) return undefined;
+    this.transaction.sequence += 1;
+    if (!this.transaction.isNewTo(table)) return undefined;
     const file = this.batch.rowsOf(table, shape);
-    file.write(operation, this.sequence, this.text, row, old, rekeyed);
+    file.write(operation, this.transaction.sequence, this.transaction.text, row, old, rekeyed);
     this.batch.rows += 1;
     this.countOf(table).rows += 1;
     return file;
@@ -244,7 +233,7 @@ export class Capture implements ChangeSink {
 
   private onTimer(): void {
     // Within a transaction, or a commit, its end looks at the clock.
-    if (this.open || this.flushing !== undefined || this.batch.tables.size === 0) return;
+    if (this.transaction.isOpen || this.flushing !== undefined || this.batch.tables.size === 0) return;
     this.startFlush(this.batch.endLsn);
   }
 
@@ -292,7 +281,7 @@ export class Capture implements ChangeSink {
 
   /** The server has looked through its WAL up to here, and what concerned us was sent before. */
   private keepalive(walEnd: number): void {
-    if (this.open) return;
+    if (this.transaction.isOpen) return;
     this.reach(walEnd);
     if (this.batch.tables.size === 0 && this.flushing === undefined) this.stream?.acknowledge(walEnd);
     const { target } = this;
@@ -306,15 +295,4 @@ export class Capture implements ChangeSink {
     this.stream?.pause();
     reached();
   }
-}
-
-/** Without a key, a change has to bring the row that it was. A partition may have another identity than its table. */
-function requireWhole({ table, shape }: Captured, old: Tuple | undefined): void {
-  if (shape.key.length > 0 || (old !== undefined && !old.isKeyOnly)) return;
-  throw new TerminalError(`a change of ${table.source} does not bring the row that it was`, {
-    code: "POSTGRES_REPLICA_IDENTITY",
-    value: "replica identity DEFAULT or INDEX of a table, or of a partition, that is captured without key",
-    allowed: "REPLICA IDENTITY FULL on the table and on every partition",
-    next: `Set it at the source, for every partition of ${table.source}; then \`ingot slot --drop\` and \`ingot sync\`.`,
-  });
 }

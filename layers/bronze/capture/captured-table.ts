@@ -16,6 +16,8 @@ export interface Shape {
   readonly bare: readonly boolean[];
   /** Positions of the key's fields; empty for tables without key. */
   readonly key: readonly number[];
+  /** The first column of the key that rows of the relation lack, or of which former rows are not sent. */
+  readonly lacks: { readonly name: string; readonly column: "absent" | "unnamed" } | undefined;
 }
 
 export interface CapturedTable {
@@ -26,10 +28,14 @@ export interface CapturedTable {
   readonly target: DeltaTable;
   readonly key: readonly string[];
   readonly policy: DriftPolicy;
+  /** Whether changes name the key by now, whatever those say that are still to come. */
+  readonly namesKey: boolean;
   /** Whether former rows are whole where the stream calls them so: of some partitions they may be keys. */
   readonly bringsWholeRows: boolean;
   /** Its object id at the source. */
   readonly oid: number;
+  /** Whether its rows lie in partitions, of which changes are told as the table's own. */
+  readonly partitioned: boolean;
   /** Object ids at the source under which its changes may come: its own and its partitions'. */
   readonly relations: readonly number[];
   /** The version on which the next commit is decided. */

@@ -1,8 +1,8 @@
 /** A table's part of a batch, committed: its rows and how far it is then, together. */
 import pLimit from "p-limit";
-import type { Staged } from "../../../lakehouse/delta/stage.ts";
-import { TransientError } from "../../../lakehouse/errors.ts";
+import { joinStaged, type Staged } from "../../../lakehouse/delta/stage.ts";
 import type { Lake } from "../../../lakehouse/lake.ts";
+import { versionOf } from "../commit-outcome.ts";
 import { SOURCE_APP } from "../position.ts";
 import type { Batch, TableRows } from "./batch.ts";
 import type { CapturedTable } from "./captured-table.ts";
@@ -51,12 +51,7 @@ async function commitRows(
   endLsn: number,
 ): Promise<Pick<Staged, "rows" | "bytes">> {
   await stageRows(lake, table, rows);
-  const staged = {
-    files: rows.staged.flatMap(({ files }) => files),
-    rows: rows.staged.reduce((sum, part) => sum + part.rows, 0),
-    bytes: rows.staged.reduce((sum, part) => sum + part.bytes, 0),
-    nulls: new Map(),
-  };
+  const staged = joinStaged(rows.staged);
   const outcome = await table.target.write({
     operation: "WRITE",
     parameters: { mode: "Append", ingest: "capture" },
@@ -66,14 +61,11 @@ async function commitRows(
     reads: "nothing",
     transactions: [{ appId: SOURCE_APP, version: endLsn, lastUpdated: table.target.now() }],
   });
-  if (outcome.status === "lost") {
-    throw new TransientError(`another run captured ${table.task} at the same time`, {
-      code: "BRONZE_RACE_LOST",
-      value: outcome.reason,
-      next: "Nothing was taken twice. Run one capture at a time.",
-    });
-  }
-  table.base = await table.target.existingSnapshot(outcome.version);
+  const version = versionOf(outcome, {
+    lost: `another run captured ${table.task} at the same time`,
+    next: "Nothing was taken twice. Run one capture at a time.",
+  });
+  table.base = await table.target.existingSnapshot(version);
   table.position = endLsn;
   return staged;
 }

@@ -4,7 +4,8 @@ import type { Action, DomainMetadata, Metadata } from "../../../lakehouse/delta/
 import { alterColumns } from "../../../lakehouse/delta/alter-columns.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
-import { TerminalError, TransientError } from "../../../lakehouse/errors.ts";
+import { TerminalError } from "../../../lakehouse/errors.ts";
+import { versionOf } from "../commit-outcome.ts";
 import type { ColumnMapping } from "../postgres/types.ts";
 import type { DriftChange, DriftPlan, SourceColumn } from "./drift.ts";
 
@@ -26,6 +27,7 @@ const recordSchema = z.object({
         "made anew",
         "joined",
         "left",
+        "rewritten",
         "published",
         "table dropped",
       ]),
@@ -141,10 +143,8 @@ async function commitRecord(
     actions: [...actions, { domainMetadata: domain }],
     reads: "nothing",
   });
-  if (outcome.status === "committed") return outcome.version;
-  throw new TransientError(`${target.store.root} was changed by another run at the same time`, {
-    code: "BRONZE_RACE_LOST",
-    value: outcome.reason,
+  return versionOf(outcome, {
+    lost: `${target.store.root} was changed by another run at the same time`,
     next: "Run the same command again, one ingestion at a time.",
   });
 }

@@ -14,6 +14,7 @@ export function messageShape({ oid, schema, name, columns }: TableDescription): 
     careful: false,
     bare: [false, true, true],
     key: [],
+    lacks: undefined,
   };
 }
 

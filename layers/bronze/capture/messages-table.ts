@@ -6,13 +6,14 @@
 import type pg from "pg";
 import { z } from "zod";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
-import { TerminalError, TransientError } from "../../../lakehouse/errors.ts";
+import { TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import { replicationNames } from "../../definition/replication-names.ts";
+import { versionOf } from "../commit-outcome.ts";
 import type { IngestContext, Ingestion, IngestReport, TableWork } from "../ingestion.ts";
 import { positionActions, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { formatLsn, parseLsn } from "../postgres/lsn.ts";
-import { replicationNames } from "../postgres/replication/publication.ts";
 import type { SourceMoment } from "../postgres/snapshot.ts";
 import { mapColumn } from "../postgres/types.ts";
 import { bronzeSchema } from "../schema.ts";
@@ -64,6 +65,8 @@ function describe(name: string): TableDescription {
     cursor: undefined,
     cursorMayBeNull: false,
     relations: [],
+    fileNodes: [],
+    notInWal: [],
     hasTransactionIds: false,
     replicaIdentity: "n",
     bringsWholeRows: false,
@@ -141,10 +144,8 @@ async function commitPosition(
     description: "messages of applications (pg_logical_emit_message), as they came",
     ...positionActions(moment, table, target.now(), { changes: "wal", mixed: false }),
   });
-  if (outcome.status === "committed") return outcome.version;
-  throw new TransientError(`another run ingested ${path} at the same time`, {
-    code: "BRONZE_RACE_LOST",
-    value: outcome.reason,
+  return versionOf(outcome, {
+    lost: `another run ingested ${path} at the same time`,
     next: "Nothing was taken twice. Run the same command again, one ingestion at a time.",
   });
 }

@@ -5,19 +5,20 @@
 import type pg from "pg";
 import { TransientError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import { provisionalSlot, replicationNames } from "../../definition/replication-names.ts";
 import type { IngestContext } from "../ingestion.ts";
 import { readPosition, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { formatLsn } from "../postgres/lsn.ts";
-import { ensurePublication, provisionalSlot, replicationNames } from "../postgres/replication/publication.ts";
+import { ensurePublication } from "../postgres/replication/publication.ts";
 import { dropSlot } from "../postgres/replication/slot.ts";
+import { claimSlot } from "../postgres/replication/slot-owner.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../postgres/snapshot.ts";
-import { describeAll } from "../source-tables.ts";
+import { describeSource } from "../source-tables.ts";
 import { repairTables } from "../verify/repair-tables.ts";
 import { messagesTable, moveMessages } from "./messages-table.ts";
-import { passingOverGone } from "./table-changes.ts";
 
 /** Makes a new slot for the pipeline and the tables that are in bronze what the source is where it begins. */
 export async function recoverSlot(
@@ -29,17 +30,18 @@ export async function recoverSlot(
   const { slot } = replicationNames(pipeline);
   const task = `slot ${slot}`;
   onProgress({ task, state: "running", note: `${why}: comparing the tables with the source` });
-  const all = await describeAll(connectionString, pipeline, passingOverGone(context, pipeline));
+  const all = await describeSource(context, pipeline);
   const client = await connect(connectionString);
   try {
     await ensurePublication(client, pipeline, all);
     await dropSlot(client, slot);
     await dropSlot(client, provisionalSlot(slot));
+    await claimSlot(client, pipeline, context.lake);
     const tables = await capturedSoFar(context, pipeline, all);
     const messages = await capturedSoFar(context, pipeline, [messagesTable(pipeline, all) ?? []].flat());
     const shared = await shareSlotSnapshot(
       connectionString,
-      await createSlotSnapshot(connectionString, provisionalSlot(slot)),
+      await createSlotSnapshot(context, provisionalSlot(slot)),
     );
     try {
       await checkAhead(context, pipeline, [...tables, ...messages], shared.moment.lsn);

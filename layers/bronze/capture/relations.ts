@@ -4,7 +4,7 @@ import type { Relation } from "../postgres/replication/pgoutput.ts";
 import type { Captured } from "./capture-options.ts";
 import type { CapturedTable } from "./captured-table.ts";
 import { sameColumns } from "./differs.ts";
-import { type KnownTypes, shapeOf } from "./shape.ts";
+import { type KnownTypes, keyOf, shapeOf } from "./shape.ts";
 
 export class Relations {
   private readonly client: pg.Client;
@@ -62,9 +62,10 @@ export class Relations {
 
 /** Enough to count changes by: whether a key changed decides how many there are. */
 function unshaped(table: CapturedTable, relation: Relation): Captured["shape"] {
-  const key = table.key.flatMap((name) => {
-    const at = relation.columns.findIndex((column) => column.name === name);
-    return at < 0 ? [] : [at];
-  });
-  return { relation, columns: [], careful: false, bare: [], key };
+  return { relation, columns: [], careful: false, bare: [], ...keyOf(table, relation) };
+}
+
+/** Whether no row of a table is left: of one with children, by inheritance, some of the relations may be emptied. */
+export function empties({ partitioned, relations }: CapturedTable, emptied: readonly number[]): boolean {
+  return partitioned || relations.length === 1 || relations.every((relation) => emptied.includes(relation));
 }

@@ -6,18 +6,21 @@ import type { Lake, TablePath } from "../../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../../lakehouse/progress.ts";
 import { isLoading } from "../../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
+import { provisionalSlot, replicationNames } from "../../definition/replication-names.ts";
 import { type Position, readPosition, SOURCE_APP } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { parseLsn } from "../postgres/lsn.ts";
-import { ensurePublication, provisionalSlot, replicationNames } from "../postgres/replication/publication.ts";
+import { ensurePublication } from "../postgres/replication/publication.ts";
 import { dropSlot, judgeSlot, readSlot } from "../postgres/replication/slot.ts";
+import { checkSlotOwner } from "../postgres/replication/slot-owner.ts";
 import { HISTORY_SQL } from "../postgres/snapshot.ts";
 import { Capture } from "./capture.ts";
 import type { BatchLimits } from "./capture-options.ts";
 import type { CapturedTable } from "./captured-table.ts";
 import { messageShape } from "./message-row.ts";
 import { messagesTable } from "./messages-table.ts";
+import { followAltered } from "./shape.ts";
 import { noticeRelations, noticeUnpublished } from "./table-changes.ts";
 
 export interface CaptureContext {
@@ -66,7 +69,7 @@ export async function captureChanges(
   const client = await connect(context.connectionString);
   try {
     const { slot, publications } = replicationNames(pipeline);
-    await guardSlot(client, pipeline, slot, context.onProgress);
+    await guardSlot(client, pipeline, slot, context);
     const now = await sourceNow(client);
     await dropSlot(client, provisionalSlot(slot));
     const unpublished = await ensurePublication(client, pipeline, described);
@@ -94,7 +97,10 @@ export async function captureChanges(
       ...(onUnchecked ? { onUnchecked } : {}),
     });
     onOpen?.();
-    await (end === "caught-up" ? capture.until(now.lsn) : capture.follow(end));
+    if (end === "caught-up") {
+      await catchUp(client, capture, now.lsn);
+      await followColumns(client, tables, described);
+    } else await capture.follow(end);
     return [...tables, ...(outbox ? [outbox.table] : [])].map((table) => {
       const counted = capture.counts.get(table) ?? { rows: 0, deleted: 0, bytes: 0 };
       return { table, ...counted };
@@ -104,14 +110,43 @@ export async function captureChanges(
   }
 }
 
+/** Milliseconds after which the source is asked to flush what it has written. */
+const UNFLUSHED_AFTER = 1_000;
+
+/**
+ * What a commit does not flush, such as what reading cleans up, stays unflushed on an idle server, and unsent, for up to
+ * 15 seconds. A transaction that writes nothing but its end has the server flush it.
+ */
+async function catchUp(client: pg.Client, capture: Capture, lsn: number): Promise<void> {
+  const flush = setTimeout(() => client.query("SELECT txid_current()").catch(() => {}), UNFLUSHED_AFTER);
+  try {
+    await capture.until(lsn);
+  } finally {
+    clearTimeout(flush);
+  }
+}
+
+/** Follows columns that were altered before the run began, and of which no change has told since. */
+async function followColumns(
+  client: pg.Client,
+  tables: readonly CapturedTable[],
+  described: readonly TableDescription[],
+): Promise<void> {
+  for (const table of tables) {
+    const description = described.find(({ oid }) => oid === table.oid);
+    if (description !== undefined) await followAltered(client, table, description);
+  }
+}
+
 /** Speaks up where the slot holds back too much, and gives it up where the source must come first. */
 async function guardSlot(
   client: pg.Client,
   pipeline: PipelineDefinition,
   name: string,
-  onProgress: ProgressListener,
+  { lake, onProgress }: CaptureContext,
 ): Promise<void> {
   const slot = await readSlot(client, name);
+  if (slot !== undefined) await checkSlotOwner(client, pipeline, lake);
   if (slot === undefined || slot.lost) {
     throw new TerminalError(
       `replication slot ${name} ${slot === undefined ? "is not there" : "was invalidated"}`,
@@ -163,6 +198,8 @@ async function openTable(
     key: position.key,
     policy: pipeline.source.tables[table.bronze]?.drift ?? "evolve",
     oid: table.oid,
+    partitioned: table.kind === "p",
+    namesKey: position.key.every((name) => table.identityColumns.includes(name)),
     bringsWholeRows: table.bringsWholeRows,
     relations: table.relations.map(Number),
     base: known,

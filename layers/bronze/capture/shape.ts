@@ -1,11 +1,12 @@
 /** From the columns of a relation message to the columns of bronze. */
 import type pg from "pg";
-import { TerminalError } from "../../../lakehouse/errors.ts";
+import type { DriftPolicy } from "../../definition/pipeline.ts";
 import { readPosition } from "../position.ts";
+import { describeTable, type TableDescription } from "../postgres/catalog.ts";
 import type { Relation } from "../postgres/replication/pgoutput.ts";
 import { type ColumnMapping, mapColumn, type SourceType, typesOf } from "../postgres/types.ts";
 import type { CapturedTable, Shape } from "./captured-table.ts";
-import { planDrift } from "./drift.ts";
+import { type DriftPlan, planDrift, type SourceColumn } from "./drift.ts";
 import { applyDrift, readDrift, refuseDrift } from "./drift-record.ts";
 
 /** Types by id, asked for once in the life of a stream. */
@@ -24,23 +25,76 @@ export async function shapeOf(
   const current = await currentColumns(client, relation.oid);
   const columns = await mapColumns(client, types, relation, current);
   // What a child table has beside its parent's columns is not the parent's.
-  const isOwn = relation.oid === table.oid;
-  const policy = isOwn ? table.policy : "quarantine";
-  const recorded = readDrift(table.base)?.columns ?? [];
-  const before = recorded.length > 0 ? recorded : readPosition(table.base)?.columns;
-  const planned = planDrift(table.base.schema, before, columns, policy, current.filled);
-  // Without key a row is told by all of its columns, one that is gone among them.
-  const loses = table.key.length === 0 && planned.changes.some(({ kind }) => kind === "dropped");
-  const plan = { ...planned, rewrites: planned.rewrites || loses };
-  if (isOwn && policy === "freeze") refuseDrift(table.source, plan.changes);
-  if (isOwn) table.base = await applyDrift(table.target, table.base, plan, columns, policy);
+  const plan =
+    relation.oid === table.oid
+      ? await followDrift(table, columns, current)
+      : planOf(table, columns, current, "quarantine");
   return {
     relation,
     columns: plan.columns,
     careful: plan.careful,
     bare: plan.columns.map((column) => BARE.test(column.baseType)),
-    key: keyOf(table, relation),
+    ...keyOf(table, relation),
   };
+}
+
+/**
+ * Takes the columns that the source had when the stream was read to here (`described`), where no change has come with
+ * them: the next might, or the table is read by others before. Does nothing where they have changed since, or the key
+ * is not among them.
+ */
+export async function followAltered(
+  client: pg.Client,
+  table: CapturedTable,
+  described: TableDescription,
+): Promise<void> {
+  const known = knownColumns(table);
+  // Without its key the table cannot be gone on with as it is: the first change says so.
+  const hasKey = table.key.every((key) => described.columns.some(({ name }) => name === key));
+  if (known === undefined || !hasKey || print(known) === print(sourceColumns(described))) return;
+  const { schema, name, bronze, oid } = described;
+  const current = await currentColumns(client, oid);
+  const now = await describeTable(client, bronze, { schema, table: name, key: "none" });
+  if (now.oid !== oid || print(sourceColumns(now)) !== print(sourceColumns(described))) return;
+  await followDrift(table, described.columns, current);
+}
+
+const knownColumns = ({ base }: CapturedTable): readonly SourceColumn[] | undefined => {
+  const recorded = readDrift(base)?.columns ?? [];
+  return recorded.length > 0 ? recorded : readPosition(base)?.columns;
+};
+
+/** Those that changes bring: what the source computes is not sent. */
+const sourceColumns = ({ columns }: TableDescription): SourceColumn[] =>
+  columns
+    .filter((column) => !column.generated)
+    .map(({ name, sourceType, attnum }) => ({ name, type: sourceType, attnum }));
+
+const print = (columns: readonly SourceColumn[]): string =>
+  JSON.stringify(columns.map(({ name, type, attnum }) => [name, type, attnum]));
+
+/** Brings bronze's columns to these, and writes down what changed. */
+async function followDrift(
+  table: CapturedTable,
+  columns: readonly ColumnMapping[],
+  current: CurrentColumns,
+): Promise<DriftPlan> {
+  const plan = planOf(table, columns, current, table.policy);
+  if (table.policy === "freeze") refuseDrift(table.source, plan.changes);
+  table.base = await applyDrift(table.target, table.base, plan, columns, table.policy);
+  return plan;
+}
+
+function planOf(
+  table: CapturedTable,
+  columns: readonly ColumnMapping[],
+  { filled }: CurrentColumns,
+  policy: DriftPolicy,
+): DriftPlan {
+  const planned = planDrift(table.base.schema, knownColumns(table), columns, policy, filled);
+  // Without key a row is told by all of its columns, one that is gone among them.
+  const loses = table.key.length === 0 && planned.changes.some(({ kind }) => kind === "dropped");
+  return { ...planned, rewrites: planned.rewrites || loses };
 }
 
 async function mapColumns(
@@ -75,16 +129,21 @@ async function currentColumns(client: pg.Client, oid: number): Promise<CurrentCo
   };
 }
 
-function keyOf(table: CapturedTable, relation: Relation): number[] {
-  return table.key.map((name) => {
-    const at = relation.columns.findIndex((column) => column.name === name);
-    const column = relation.columns[at];
-    if (column !== undefined && (column.isKey || relation.replicaIdentity === "f")) return at;
-    throw new TerminalError(`deletions of ${table.source} do not name its key`, {
-      code: "POSTGRES_REPLICA_IDENTITY",
-      value: `replica identity ${relation.replicaIdentity} without ${name}`,
-      allowed: `a replica identity that covers ${table.key.join(", ")}`,
-      next: `At the source: ALTER TABLE ${table.source} REPLICA IDENTITY DEFAULT, or FULL; then \`ingot verify --repair\`.`,
-    });
-  });
+/**
+ * Where the key's columns are in a relation. What is missing matters only to the changes that need it: a replica
+ * identity may have been another for a while in which rows were only inserted.
+ */
+export function keyOf(
+  table: CapturedTable,
+  { columns, replicaIdentity }: Relation,
+): Pick<Shape, "key" | "lacks"> {
+  const key: number[] = [];
+  let lacks: Shape["lacks"];
+  for (const name of table.key) {
+    const at = columns.findIndex((column) => column.name === name);
+    if (at >= 0) key.push(at);
+    if (at < 0) lacks = { name, column: "absent" };
+    else if (replicaIdentity !== "f" && columns[at]?.isKey !== true) lacks ??= { name, column: "unnamed" };
+  }
+  return { key, lacks };
 }

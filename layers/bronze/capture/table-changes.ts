@@ -1,4 +1,7 @@
-/** Source tables that were dropped, made anew, or given partitions that had rows before they were joined. */
+/**
+ * Source tables that were dropped, made anew, or given partitions that had rows before they were joined; and partitions
+ * that were emptied or written anew by themselves.
+ */
 import type pg from "pg";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
@@ -23,19 +26,31 @@ export async function noticeRelations(
 ): Promise<Snapshot> {
   const joined = table.relations.filter((id) => !position.relations.includes(id));
   const left = position.relations.filter((id) => !table.relations.includes(id));
-  if (joined.length === 0 && left.length === 0) return base;
+  const rewritten = isRewritten(position, table);
+  const known = position.fileNodes !== undefined || table.relations.length === 1;
+  if (joined.length === 0 && left.length === 0 && !rewritten && known) return base;
   const isAnew = joined.includes(String(table.oid));
-  const unchecked = left.length > 0 || isAnew || (await bringRows(client, joined));
+  const unchecked = left.length > 0 || isAnew || rewritten || (await bringRows(client, joined));
   const domain = JSON.parse(base.domains.get(SOURCE_DOMAIN)?.configuration ?? "{}");
-  const configuration = JSON.stringify({ ...domain, relations: table.relations });
+  const fileNodes = table.relations.length > 1 ? table.fileNodes : undefined;
+  const configuration = JSON.stringify({ ...domain, relations: table.relations, fileNodes });
+  const kind = isAnew ? "made anew" : left.length > 0 ? "left" : rewritten ? "rewritten" : "joined";
   return recordTableChange(target, base, {
-    change: isAnew
-      ? { kind: "made anew", column: "*", effect: "compared with the source" }
-      : unchecked
-        ? { kind: left.length > 0 ? "left" : "joined", column: "*", effect: "compared with the source" }
-        : undefined,
+    change: unchecked ? { kind, column: "*", effect: "compared with the source" } : undefined,
     unchecked,
     domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],
+  });
+}
+
+/**
+ * Whether a part of a table has another file than it had. That of one part being emptied is not published; that its
+ * rows were only moved (VACUUM FULL, CLUSTER) cannot be told from it.
+ */
+function isRewritten({ relations, fileNodes }: Position, table: TableDescription): boolean {
+  if (table.relations.length === 1) return false;
+  return table.relations.some((id, i) => {
+    const before = fileNodes?.[relations.indexOf(id)];
+    return before !== undefined && before !== table.fileNodes[i];
   });
 }
 

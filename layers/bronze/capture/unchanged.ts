@@ -4,7 +4,7 @@
  */
 import type { Session } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers, literal } from "../../../lakehouse/duckdb/quote.ts";
-import { TerminalError } from "../../../lakehouse/errors.ts";
+import { TransientError } from "../../../lakehouse/errors.ts";
 import { META } from "../../definition/bronze-columns.ts";
 import type { CapturedTable } from "./captured-table.ts";
 
@@ -80,8 +80,8 @@ async function restoreColumn(
     WHERE ${masked} AND captured.${lsn} = carried.${lsn} AND captured.${sequence} = carried.${sequence}`);
 }
 
-function missing(table: CapturedTable, column: string, rows: number): TerminalError {
-  return new TerminalError(`${table.task} lacks rows that the source says it changed`, {
+function missing(table: CapturedTable, column: string, rows: number): TransientError {
+  return new TransientError(`${table.task} lacks rows that the source says it changed`, {
     code: "CAPTURE_UNKNOWN_ROW",
     value: `${rows} rows, unchanged values of column ${column}`,
     next: "`ingot verify --repair` compares the table with its source and takes what is missing.",

@@ -26,6 +26,10 @@ export interface TableDescription {
   readonly cursorMayBeNull: boolean;
   /** Ids of the table itself and of all partitions and children whose rows it shows. */
   readonly relations: readonly string[];
+  /** Of each of them, the id of the file that holds its rows: another one once it was emptied or written anew. */
+  readonly fileNodes: readonly (string | null)[];
+  /** Which of them have rows of which nothing is in the WAL: unlogged and foreign tables. */
+  readonly notInWal: readonly string[];
   /** Whether every row shows the transaction that wrote it: those of views and foreign tables do not. */
   readonly hasTransactionIds: boolean;
   /** How changes name the former row: `d` by primary key, `n` not, `f` by all columns, `i` by an index. */
@@ -48,6 +52,8 @@ const tableRow = z.object({
   primary: z.array(z.string()).nullable(),
   identityKey: z.array(z.string()).nullable(),
   relations: z.array(z.string()),
+  fileNodes: z.array(z.string().nullable()),
+  notInWal: z.array(z.string()).nullable(),
   plain: z.boolean(),
   whole: z.boolean(),
   rows: z.number().nullable(),
@@ -75,7 +81,11 @@ const TABLE_SQL = `
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
     UNION SELECT h.inhrelid FROM pg_inherits h JOIN family ON h.inhparent = family.oid),
   members AS (
-    SELECT array_agg(m.oid::text ORDER BY m.oid) AS relations, bool_and(m.relkind IN ('r', 'p', 'm')) AS plain,
+    SELECT array_agg(m.oid::text ORDER BY m.oid) AS relations,
+           array_agg(pg_relation_filenode(m.oid)::text ORDER BY m.oid) AS "fileNodes",
+           array_agg(format('%s.%s', m.relnamespace::regnamespace, m.relname) ORDER BY m.oid)
+             FILTER (WHERE m.relkind = 'f' OR (m.relkind IN ('r', 'p') AND m.relpersistence <> 'p')) AS "notInWal",
+           bool_and(m.relkind IN ('r', 'p', 'm')) AS plain,
            coalesce(bool_and(m.relreplident = 'f') FILTER (WHERE m.relkind = 'r'), false) AS whole,
            (sum(m.reltuples) FILTER (WHERE m.reltuples >= 0 AND m.relkind IN ('r', 'm')))::float8 AS rows,
            coalesce(sum(pg_table_size(m.oid)), 0)::float8 AS bytes
@@ -135,6 +145,8 @@ export async function describeTable(
     cursor,
     cursorMayBeNull: rows.some((row) => row.name === cursor && !row.required),
     relations: table.relations,
+    fileNodes: table.fileNodes,
+    notInWal: table.notInWal ?? [],
     hasTransactionIds: table.plain,
     replicaIdentity: table.identity,
     bringsWholeRows: table.whole,

@@ -2,7 +2,7 @@
 import { duckdbType, type StructField } from "../../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
-import { META_COLUMNS } from "../../definition/bronze-columns.ts";
+import { META_COLUMNS, sourceKey } from "../../definition/bronze-columns.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 import type { ComparedColumn } from "./canonical.ts";
 
@@ -31,10 +31,14 @@ export function pairColumns(table: TableDescription, base: Snapshot): ColumnComp
     .filter((name) => !isSame(name))
     .map((column) => ({ column, source: source.get(column), lake: lake.get(column) }));
   const key = drifted.find(({ column }) => table.key.includes(column));
-  if (key !== undefined) {
+  const recorded = sourceKey(base) ?? table.key;
+  if (key !== undefined || [...recorded].sort().join() !== [...table.key].sort().join()) {
     throw new TerminalError(`the key of ${table.schema}.${table.name} is not what it was`, {
       code: "VERIFY_KEY_CHANGED",
-      value: `${key.column}: ${key.source ?? "absent"} at the source, ${key.lake ?? "absent"} in the lake`,
+      value:
+        key === undefined
+          ? `${table.key.join(", ") || "none"} at the source, ${recorded.join(", ") || "none"} in the lake`
+          : `${key.column}: ${key.source ?? "absent"} at the source, ${key.lake ?? "absent"} in the lake`,
       next: `Load the table anew: move bronze.${table.bronze} out of the lake and run \`ingot load\`.`,
     });
   }

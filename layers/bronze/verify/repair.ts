@@ -2,8 +2,8 @@
 import type { DomainMetadata, SetTransaction } from "../../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import { identifier, literal } from "../../../lakehouse/duckdb/quote.ts";
-import { TransientError } from "../../../lakehouse/errors.ts";
 import { META, META_COLUMNS, SOURCE_DOMAIN } from "../../definition/bronze-columns.ts";
+import { versionOf } from "../commit-outcome.ts";
 import { SOURCE_APP } from "../position.ts";
 import type { SourceMoment } from "../postgres/snapshot.ts";
 import { type Comparison, KIND } from "./comparison.ts";
@@ -52,12 +52,11 @@ export async function repairTable(
     transactions: position.transactions,
     domains: position.domains,
   });
-  if (outcome.status === "committed") return { rows: staged.rows, version: outcome.version };
-  throw new TransientError(`another run took changes of ${task} while it was repaired`, {
-    code: "BRONZE_RACE_LOST",
-    value: outcome.reason,
+  const version = versionOf(outcome, {
+    lost: `another run took changes of ${task} while it was repaired`,
     next: "Nothing of the repair was committed. Run the same command again, one ingestion at a time.",
   });
+  return { rows: staged.rows, version };
 }
 
 /** The position as it is, said again: so that nobody else can have moved it meanwhile. */

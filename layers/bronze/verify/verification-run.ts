@@ -1,11 +1,10 @@
 /** What verifications share, however changes of the source are found. */
 
 import type { PipelineDefinition, SourceTable } from "../../definition/pipeline.ts";
-import { passingOverGone } from "../capture/table-changes.ts";
 import type { IngestContext, Ingestion } from "../ingestion.ts";
 import { RateLimit } from "../postgres/rate-limit.ts";
 import type { SharedSnapshot } from "../postgres/snapshot.ts";
-import { describeAll } from "../source-tables.ts";
+import { describeSource } from "../source-tables.ts";
 import { type ComparedTable, progressTask, type TableToCompare } from "./compare-tables.ts";
 import type { TableVerification } from "./report.ts";
 
@@ -43,11 +42,7 @@ export async function openTables(
   pipeline: PipelineDefinition,
 ): Promise<TableToCompare[]> {
   const tables: TableToCompare[] = [];
-  for (const table of await describeAll(
-    context.connectionString,
-    pipeline,
-    passingOverGone(context, pipeline),
-  )) {
+  for (const table of await describeSource(context, pipeline)) {
     const base = await context.lake.table(`${pipeline.name}/bronze/${table.bronze}`).existingSnapshot();
     tables.push({ table, base });
   }

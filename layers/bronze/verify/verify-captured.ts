@@ -28,7 +28,7 @@ export async function verifyCaptured(
   options: VerifyOptions,
 ): Promise<TableVerification[]> {
   const { connectionString } = context;
-  const shared = await shareSlotSnapshot(connectionString, await createSlotSnapshot(connectionString));
+  const shared = await shareSlotSnapshot(connectionString, await createSlotSnapshot(context));
   try {
     // What committed before the moment is in bronze after this; what committed later is told by its place.
     await sync(context, pipeline);

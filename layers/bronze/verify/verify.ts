@@ -2,14 +2,13 @@
 
 import { codeOf, TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
-import { passingOverGone } from "../capture/table-changes.ts";
 import { sync } from "../ingest.ts";
 import type { IngestContext } from "../ingestion.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { readingSource } from "../postgres/read-error.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../postgres/snapshot.ts";
-import { describeAll, wantedTables } from "../source-tables.ts";
+import { describeSource, wantedTables } from "../source-tables.ts";
 import { repairTables } from "./repair-tables.ts";
 import type { TableVerification } from "./report.ts";
 import { type Tables, type VerifyOptions, withTables } from "./verification-run.ts";
@@ -66,16 +65,9 @@ async function fillGaps(context: IngestContext, pipeline: PipelineDefinition): P
     await sync(context, pipeline);
   } catch (error) {
     if (codeOf(error) !== "CAPTURE_UNKNOWN_ROW") throw error;
-    const shared = await shareSlotSnapshot(
-      context.connectionString,
-      await createSlotSnapshot(context.connectionString),
-    );
+    const shared = await shareSlotSnapshot(context.connectionString, await createSlotSnapshot(context));
     try {
-      const tables = await describeAll(
-        context.connectionString,
-        pipeline,
-        passingOverGone(context, pipeline),
-      );
+      const tables = await describeSource(context, pipeline);
       await repairTables(context, pipeline, shared, { tables, movePosition: true });
     } finally {
       await shared.end();

@@ -8,21 +8,9 @@ import { z } from "zod";
 import { identifier, literal } from "../../../../lakehouse/duckdb/quote.ts";
 import { codeOf, TerminalError } from "../../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../../definition/pipeline.ts";
+import { replicationNames } from "../../../definition/replication-names.ts";
 import type { TableDescription } from "../catalog.ts";
-
-const OWN = "made by Ingot";
-
-/** Names of a pipeline's slot and publications. */
-export function replicationNames({ name, source }: PipelineDefinition): {
-  readonly slot: string;
-  readonly publications: readonly [changes: string, inserts: string];
-} {
-  const publication = source.wal?.publication ?? `ingot_${name}`;
-  return { slot: source.wal?.slot ?? `ingot_${name}`, publications: [publication, `${publication}_inserts`] };
-}
-
-/** The name of a slot that does not stand in for a lost one before the tables have been repaired. */
-export const provisionalSlot = (slot: string): string => `${slot.slice(0, 56)}_repair`;
+import { OWN } from "./slot-owner.ts";
 
 const qualifiedName = (table: Pick<TableDescription, "schema" | "name">) =>
   `${identifier(table.schema)}.${identifier(table.name)}`;
@@ -99,7 +87,7 @@ async function plan(
 
 async function find(client: pg.Client, name: string): Promise<Publication | undefined> {
   const { rows } = await client.query(
-    `SELECT puballtables AS all, pubviaroot AS root, obj_description(p.oid, 'pg_publication') = $2 IS TRUE AS own,
+    `SELECT puballtables AS all, pubviaroot AS root, starts_with(obj_description(p.oid, 'pg_publication'), $2) IS TRUE AS own,
             pubinsert AND pubtruncate AND (NOT $3 OR (pubupdate AND pubdelete)) AS operations,
             (SELECT coalesce(array_agg(format('%s.%s', '"' || replace(t.schemaname, '"', '""') || '"', '"' || replace(t.tablename, '"', '""') || '"')), '{}')
                FROM pg_publication_tables t WHERE t.pubname = p.pubname) AS tables,

@@ -1,0 +1,20 @@
+/** Texts that are a trap in a path, in a URI, in JSON or in SQL; as values, not yet as anybody's literals. */
+export const ODD_TEXTS = [
+  "a b",
+  "a%b",
+  "a%20b",
+  "a/b",
+  "../up",
+  "ü=ñ",
+  "日本",
+  "a:b",
+  "it's",
+  '"q"',
+  "{x}",
+  "a#b?c&d+e",
+  "back\\slash",
+  "tab\tline\n",
+  "trailing ",
+  "😀",
+  "null",
+] as const;
