@@ -28,7 +28,7 @@ async function loadTable(): Promise<number> {
   const lake = new Lake(new LocalStore(folder), duckdb);
   const reports = await load(
     { lake, connectionString, concurrency: 3, onProgress: ignoreProgress },
-    { name: "bench", source: postgres({ tables: { orders: {} } }) },
+    { name: "bench", source: postgres({ tables: { orders: {} }, limits: { connections: 2 } }) },
   );
   duckdb.close();
   return reports[0]?.rows ?? 0;

@@ -44,10 +44,8 @@ export async function stageBinary(
     fields.map(({ values }) => values()),
     async (file) => {
       const sql = `SELECT ${fields.map(({ value }) => value).join(", ")} FROM ${fileSql(file, fields)}`;
-      const constants = constantsOf(shape, moment);
-      parts.push(
-        await readingCsv(table, () => target.stage(session, sql, bronzeSchema(table), { constants })),
-      );
+      const options = { constants: constantsOf(shape, moment), smallDictionaries: true };
+      parts.push(await readingCsv(table, () => target.stage(session, sql, bronzeSchema(table), options)));
     },
   );
   let [bytes, rows] = [0, 0];
@@ -96,9 +94,6 @@ function fieldsOf({ table, withTransaction }: CopyShape, moment: SourceMoment): 
     const name = META.transaction;
     fields.push({ ...TRANSACTION, name, value: `${fullTransactionId(moment)} AS ${name}` });
   }
-  // A file has at least one column.
-  if (fields.length === 0)
-    fields.push({ ...TRANSACTION, name: "_ingot_nothing", select: "0::oid", value: "NULL" });
   return fields;
 }
 

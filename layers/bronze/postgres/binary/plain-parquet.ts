@@ -2,7 +2,7 @@
  * Parquet files without compression or dictionaries, written a row group at a time: the form in which columns that are
  * made in this process reach DuckDB, which reads them at the speed of memory and writes the files that stay.
  * Format: apache/parquet-format, README.md, Encodings.md and parquet.thrift. Each column is optional and flat, its
- * chunk one page of version 1.
+ * chunk one page of version 1. (Libraries that write Parquet take JavaScript values, which this path is there to avoid.)
  */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
