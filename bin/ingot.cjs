@@ -2,7 +2,7 @@
 // DuckDB queries occupy threads of libuv's pool while they wait for a FIFO; the pool's size is read once,
 // before the first asynchronous call, so it has to be set here, in a CommonJS file, before any import.
 process.env.UV_THREADPOOL_SIZE ??= "16";
-import("../dist/jobs/main.js").then(
+import("../dist/bundle/main.js").then(
   (main) => main.run(process.argv),
   (error) => {
     process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);

@@ -1,7 +1,7 @@
 /** Finds and loads `ingot.config.ts`. TypeScript in it, and in what it imports, runs as it is. */
 import { access } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import { IngotError, messageOf, TerminalError } from "../lakehouse/errors.ts";
 import { type Config, parseConfig } from "../layers/definition/config.ts";
@@ -25,7 +25,8 @@ export async function loadConfig(named?: string): Promise<LoadedConfig> {
       next: "Give the path of your ingot.config.ts with --config.",
     });
   }
-  const library = fileURLToPath(new URL("../index.js", import.meta.url));
+  // The library that this program is part of, whichever the configuration's folder would find.
+  const library = createRequire(import.meta.url).resolve("ingot");
   const jiti = createJiti(import.meta.url, { alias: { ingot: library } });
   const shown = relative(process.cwd(), file) || file;
   let exported: unknown;

@@ -12,7 +12,7 @@ import { type OrdersServer, startOrders } from "./postgres-orders.ts";
 
 /** Rows whose load is timed, and of a small and a large table whose loads must take the same memory. */
 const [ROWS, SMALL_ROWS, LARGE_ROWS] = [5_000_000, 1_000_000, 20_000_000];
-const CHILD = new URL("./load-child.js", import.meta.url);
+const CHILD = new URL("../../bench/load-child.js", import.meta.url);
 
 interface Load extends ChildResult {
   /** With the start of the process. */
