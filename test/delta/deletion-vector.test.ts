@@ -15,8 +15,9 @@ import { RowSet } from "../../lakehouse/delta/deletion-vector/row-set.ts";
 import { collectRows, writeRowsFile } from "../../lakehouse/delta/deletion-vector/rows-file.ts";
 import { writeDeletionVectors } from "../../lakehouse/delta/deletion-vector/write.ts";
 import { decodeZ85, encodeZ85 } from "../../lakehouse/delta/deletion-vector/z85.ts";
-import { streamNumbers, writeNumbersFile } from "../../lakehouse/duckdb/number-columns.ts";
+import { streamNumbers } from "../../lakehouse/duckdb/number-columns.ts";
 import { literal } from "../../lakehouse/duckdb/quote.ts";
+import { writeNumberFile } from "../../lakehouse/parquet/number-file.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import { MemoryStore } from "../../lakehouse/store/memory.ts";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
@@ -214,9 +215,9 @@ describe("deleted rows in DuckDB", async () => {
       yield [Float64Array.of(1)];
       throw failure;
     }
-    await expect(writeNumbersFile(file, [{ name: "n", type: "BIGINT" }], broken())).rejects.toBe(failure);
+    await expect(writeNumberFile(file, [{ name: "n", type: "BIGINT" }], broken())).rejects.toBe(failure);
     await expect(
-      writeNumbersFile(`${folder.path}/no/such/x`, [{ name: "n", type: "BIGINT" }], []),
-    ).rejects.toMatchObject({ code: "DUCKDB_SQL" });
+      writeNumberFile(`${folder.path}/no/such/x`, [{ name: "n", type: "BIGINT" }], []),
+    ).rejects.toMatchObject({ code: "ENOENT" });
   });
 });

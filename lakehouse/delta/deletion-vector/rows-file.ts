@@ -1,5 +1,6 @@
 /** How deleted rows come into DuckDB, and rows to delete out of it. */
-import { type NumberBatch, type NumberColumn, writeNumbersFile } from "../../duckdb/number-columns.ts";
+import type { NumberBatch } from "../../duckdb/number-columns.ts";
+import { type NumberColumn, writeNumberFile } from "../../parquet/number-file.ts";
 import { CONTAINER_VALUES } from "./container.ts";
 import { RowSet } from "./row-set.ts";
 
@@ -19,7 +20,7 @@ const COLUMNS: readonly NumberColumn[] = [
  * that a scan can be joined with on its files' numbers and `file_row_number`.
  */
 export function writeRowsFile(path: string, deleted: readonly FileRows[]): Promise<void> {
-  return writeNumbersFile(path, COLUMNS, batchesOf(deleted));
+  return writeNumberFile(path, COLUMNS, batchesOf(deleted));
 }
 
 function* batchesOf(deleted: readonly FileRows[]): Iterable<NumberBatch> {

@@ -5,10 +5,10 @@
  */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type PlainColumn, PlainParquet } from "../../../lakehouse/parquet/plain-parquet.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { RowBatch } from "../postgres/binary/binary-copy.ts";
 import type { ColumnValues } from "../postgres/binary/column-values.ts";
-import { type PlainColumn, PlainParquet } from "../postgres/binary/plain-parquet.ts";
 
 /** Rows of a row group: as many as DuckDB gives one thread to read. */
 const GROUP_ROWS = 122_880;

@@ -3,8 +3,9 @@
  * rows at a time. No value becomes a JavaScript value of its own.
  * Format of the values: Postgres documentation, "COPY", binary format, and the `*_send` functions of its types.
  */
+
+import type { PlainColumn, PlainValues } from "../../../../lakehouse/parquet/plain-parquet.ts";
 import type { RowBatch } from "./binary-copy.ts";
-import type { PlainColumn, PlainValues } from "./plain-parquet.ts";
 
 /** Thrown for a value that the column has no place for: infinite, before Christ, NaN. */
 export class NoPlace extends Error {}
