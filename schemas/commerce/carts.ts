@@ -1,12 +1,20 @@
 /** What users mean to buy. */
-import { integer, long, timestamp } from "../column.ts";
-import { defineTable } from "../table.ts";
+import { defineTable, integer, long, timestamp } from "ingot";
+import { products } from "./catalogue.ts";
+import { users } from "./people.ts";
 
 export const carts = defineTable({
   name: "carts",
   description: "Carts, ordered and abandoned. A cart is abandoned as long as no order refers to it.",
   key: ["id"],
-  columns: { id: long(), user_id: long(), created_at: timestamp(), updated_at: timestamp() },
+  columns: {
+    id: long(),
+    user_id: long().references(() => users, "id"),
+    created_at: timestamp(),
+    updated_at: timestamp(),
+  },
+  checks: { created_first: { sql: "created_at <= updated_at" } },
+  freshness: { column: "created_at", within: 2880 },
 });
 
 export const cartItems = defineTable({
@@ -15,10 +23,11 @@ export const cartItems = defineTable({
   key: ["id"],
   columns: {
     id: long(),
-    cart_id: long(),
-    product_id: long(),
-    quantity: integer(),
+    cart_id: long().references(() => carts, "id"),
+    product_id: long().references(() => products, "id"),
+    quantity: integer().check((n) => n.min(1)),
     created_at: timestamp(),
     updated_at: timestamp(),
   },
+  checks: { created_first: { sql: "created_at <= updated_at" } },
 });

@@ -1,15 +1,20 @@
 /** The shop's figures (gold). Days and quarters are those of UTC. */
-import { date, decimal, double, long, text } from "../column.ts";
-import { defineTable } from "../table.ts";
+import { date, decimal, defineTable, double, long, text } from "ingot";
 
 export const abandonedCartRate = defineTable({
   name: "abandoned_cart_rate",
   description: "One row: how many carts never became an order.",
   columns: {
-    carts: long(),
-    abandoned: long().describe("carts that no order refers to"),
-    rate: double().nullable().describe("abandoned / carts, 0 to 1; null without carts"),
+    carts: long().check((n) => n.min(0n)),
+    abandoned: long()
+      .check((n) => n.min(0n))
+      .describe("carts that no order refers to"),
+    rate: double()
+      .check((n) => n.min(0).max(1))
+      .nullable()
+      .describe("abandoned / carts, 0 to 1; null without carts"),
   },
+  checks: { part_of_all: { sql: "abandoned <= carts" } },
 });
 
 export const topProductsByQuarter = defineTable({
@@ -17,12 +22,16 @@ export const topProductsByQuarter = defineTable({
   description: "The ten best-selling products of each of the last four complete quarters.",
   key: ["quarter", "rank"],
   columns: {
-    quarter: text().describe("for example 2026-Q3"),
-    rank: long().describe("1 sold most units; ties go to the higher revenue, then to the lower id"),
+    quarter: text()
+      .check((name) => name.regex(/^\d{4}-Q[1-4]$/))
+      .describe("for example 2026-Q3"),
+    rank: long()
+      .check((n) => n.min(1n).max(10n))
+      .describe("1 sold most units; ties go to the higher revenue, then to the lower id"),
     product_id: long(),
     product_name: text().nullable().describe("null while the product itself has not arrived"),
-    units: long(),
-    revenue: decimal(18, 2),
+    units: long().check((n) => n.min(1n)),
+    revenue: decimal(18, 2).min("0").describe("euros"),
   },
 });
 
@@ -32,10 +41,13 @@ export const dailyRevenue = defineTable({
   key: ["day"],
   columns: {
     day: date(),
-    revenue: decimal(18, 2),
-    orders: long(),
-    previous_revenue: decimal(18, 2).nullable().describe("revenue of the calendar day before"),
-    growth_percent: double().nullable().describe("null on the first day and after a day without revenue"),
+    revenue: decimal(18, 2).min("0").describe("euros"),
+    orders: long().check((n) => n.min(0n)),
+    previous_revenue: decimal(18, 2).min("0").nullable().describe("revenue of the calendar day before"),
+    growth_percent: double()
+      .check((n) => n.min(-100))
+      .nullable()
+      .describe("null on the first day and after a day without revenue"),
   },
 });
 
@@ -45,8 +57,11 @@ export const dailyConversion = defineTable({
   key: ["day"],
   columns: {
     day: date().describe("day on which the carts were made"),
-    carts: long(),
-    orders: long(),
-    conversion_rate: double().describe("orders / carts, 0 to 1"),
+    carts: long().check((n) => n.min(1n)),
+    orders: long().check((n) => n.min(0n)),
+    conversion_rate: double()
+      .check((n) => n.min(0).max(1))
+      .describe("orders / carts, 0 to 1"),
   },
+  checks: { part_of_all: { sql: "orders <= carts" } },
 });

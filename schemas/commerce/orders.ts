@@ -1,6 +1,8 @@
 /** What users bought. */
-import { decimal, integer, long, text, timestamp } from "../column.ts";
-import { defineTable } from "../table.ts";
+import { decimal, defineTable, integer, long, oneOf, timestamp } from "ingot";
+import { carts } from "./carts.ts";
+import { products } from "./catalogue.ts";
+import { users } from "./people.ts";
 
 export const orders = defineTable({
   name: "orders",
@@ -8,13 +10,17 @@ export const orders = defineTable({
   key: ["id"],
   columns: {
     id: long(),
-    cart_id: long(),
-    user_id: long(),
-    status: text().describe("pending, paid, shipped, delivered, cancelled or refunded"),
-    total: decimal(12, 2).describe("sum of quantity * unit_price of its items"),
-    created_at: timestamp(),
-    updated_at: timestamp(),
+    cart_id: long()
+      .references(() => carts, "id")
+      .unique(),
+    user_id: long().references(() => users, "id"),
+    status: oneOf("pending", "paid", "shipped", "delivered", "cancelled", "refunded").default("pending"),
+    total: decimal(12, 2).min("0").describe("euros; sum of quantity * unit_price of its items"),
+    created_at: timestamp().describe("checkout"),
+    updated_at: timestamp().describe("when the status last changed"),
   },
+  checks: { created_first: { sql: "created_at <= updated_at" } },
+  freshness: { column: "created_at", within: 2880 },
 });
 
 export const orderItems = defineTable({
@@ -23,10 +29,10 @@ export const orderItems = defineTable({
   key: ["id"],
   columns: {
     id: long(),
-    order_id: long(),
-    product_id: long(),
-    quantity: integer(),
-    unit_price: decimal(12, 2),
+    order_id: long().references(() => orders, "id"),
+    product_id: long().references(() => products, "id"),
+    quantity: integer().check((n) => n.min(1)),
+    unit_price: decimal(12, 2).gt("0").describe("euros, at the time of the order"),
     updated_at: timestamp(),
   },
 });
