@@ -20,7 +20,21 @@ const contract = z.custom<object>(
   (value) => typeof value === "object" && value !== null && "columns" in value && "key" in value,
   "a contract made by defineTable()",
 );
-const models = z.record(name, z.strictObject({ kind: z.enum(["merge", "full"]), contract }));
+const models = z.record(
+  name,
+  z.strictObject({
+    kind: z.enum(["append", "merge", "aggregate", "full"]),
+    contract,
+    touches: z.record(z.string(), z.string()).optional(),
+    reach: z.string().optional(),
+    quarantine: z
+      .strictObject({
+        stopAtRate: z.number().positive().max(1, "a part of the rows, more than 0 up to 1").optional(),
+        stopAtRows: z.int().positive("a whole number, at least 1").optional(),
+      })
+      .optional(),
+  }),
+);
 
 const positive = z.number().positive("more than 0");
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, "1 to 63 lower case letters, digits and _");

@@ -6,25 +6,29 @@ import { TerminalError } from "../../lakehouse/errors.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
 import { isLoading } from "../definition/bronze-columns.ts";
-import type { PipelineDefinition } from "../definition/pipeline.ts";
+import type { ModelKind, PipelineDefinition } from "../definition/pipeline.ts";
+import { runAggregate } from "./aggregate/aggregate.ts";
+import { runAppend } from "./append.ts";
+import { compactSmallFiles } from "./compact.ts";
 import { runFull } from "./full.ts";
 import { runMerge } from "./merge.ts";
 import { type Model, readModels } from "./model.ts";
+import { quarantinePath } from "./quarantine/quarantine-table.ts";
 import { consumedVersions, isModelTable } from "./record.ts";
-import type { ModelResult } from "./run.ts";
+import type { ModelResult, ModelRun } from "./run.ts";
 
 export interface BuildContext {
   readonly lake: Lake;
   /** Models built at once. */
   readonly concurrency: number;
   readonly onProgress: ProgressListener;
+  /** Models that are made anew, whatever changed: `silver.orders`. */
+  readonly anew?: readonly string[];
 }
 
 export interface BuildReport extends ModelResult {
   /** `gold.daily_revenue` */
   readonly model: string;
-  /** `rebuilt`: made from all of its inputs. `unchanged`: no input had a new version. */
-  readonly status: "incremental" | "rebuilt" | "unchanged";
 }
 
 /** Runs every model. A model that fails stops those that read it; the others go on, and the first failure is thrown. */
@@ -62,6 +66,13 @@ export async function build(context: BuildContext, pipeline: PipelineDefinition)
   return settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
 }
 
+const RUNS: Readonly<Record<ModelKind, (run: ModelRun) => Promise<ModelResult>>> = {
+  append: runAppend,
+  merge: runMerge,
+  aggregate: runAggregate,
+  full: runFull,
+};
+
 async function buildModel(
   context: BuildContext,
   pipeline: PipelineDefinition,
@@ -78,7 +89,8 @@ async function buildModel(
       return snapshot ? [[name, snapshot]] : [];
     }),
   );
-  const consumed = consumedVersions(base, model, inputs);
+  const anew = context.anew?.includes(model.name) === true;
+  const consumed = anew ? undefined : consumedVersions(base, model, inputs);
   if (base && consumed && [...inputs].every(([name, input]) => consumed.get(name) === input.version)) {
     snapshots.set(model.name, base);
     context.onProgress({ task, state: "skipped", note: "no new input" });
@@ -87,19 +99,34 @@ async function buildModel(
   context.onProgress({ task, state: "running" });
   const session = await context.lake.duckdb.session();
   try {
-    const run = { model, session, target, base, inputs, tables, consumed };
-    const result = model.kind === "merge" ? await runMerge(run) : await runFull(run);
-    snapshots.set(model.name, await target.existingSnapshot(result.version));
-    const incremental = model.kind === "merge" && consumed !== undefined;
-    const note = `version ${result.version}${incremental ? `, ${result.rowsIn} changes` : ""}`;
-    context.onProgress({ task, state: "done", rows: result.rowsOut, bytes: result.bytes, note });
-    return { model: task, status: incremental ? "incremental" : "rebuilt", ...result };
+    const quarantine =
+      model.kind === "merge" ? context.lake.table(quarantinePath(pipeline.name, model.table)) : undefined;
+    const run = { model, session, target, quarantine, base, inputs, tables, consumed };
+    const result = await RUNS[model.kind](run);
+    const made = await snapshotAt(target, result.version);
+    snapshots.set(model.name, made);
+    if (result.status === "incremental") await compactSmallFiles(target, made);
+    if (result.status === "unchanged") {
+      context.onProgress({ task, state: "skipped", note: "nothing changed" });
+    } else {
+      const changes = result.status === "incremental" ? `, ${result.rowsIn} changes` : "";
+      const held = result.held ? `, ${result.held} rows in quarantine` : "";
+      const note = `version ${result.version}${changes}${held}`;
+      context.onProgress({ task, state: "done", rows: result.rowsOut, bytes: result.bytes, note });
+    }
+    return { model: task, ...result };
   } catch (error) {
     context.onProgress({ task, state: "failed" });
     throw error;
   } finally {
     await session.close();
   }
+}
+
+/** A version that was just committed, mostly the newest: that is told by the commits since the last look. */
+async function snapshotAt(table: DeltaTable, version: number): Promise<Snapshot> {
+  const newest = await table.existingSnapshot();
+  return newest.version === version ? newest : table.existingSnapshot(version);
 }
 
 /** The table of a model as it is; one that no model made is not overwritten. */

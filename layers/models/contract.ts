@@ -1,10 +1,12 @@
 /** Where a model's rows meet its contract: columns and types before they are written, nulls before they are seen. */
-import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import { field, type StructType, typedSql } from "../../lakehouse/delta/schema.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
+import { countRows } from "../../lakehouse/delta/stats.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
+import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
 import type { AnyContract } from "../../schemas/table.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./planned-model.ts";
 
 /** The Delta schema of a contract. */
 export function contractSchema(contract: AnyContract): StructType {
@@ -47,11 +49,34 @@ export async function modelError<T>(model: Model, work: () => Promise<T>): Promi
   }
 }
 
+/** Makes `relation` of the rows that a query of the model gives, as values of the contract's types. */
+export async function rowsOfModel(
+  { session, model }: { readonly session: Session; readonly model: Model },
+  sql: string,
+  relation: string,
+): Promise<void> {
+  const typed = typedSql(sql, contractSchema(model.contract).fields);
+  await modelError(model, () => session.run(`CREATE TABLE ${relation} AS ${typed}`));
+}
+
+/** Refuses a relation in the columns of the contract with nulls where it allows none. */
+export async function refuseNulls(
+  { session, model }: { readonly session: Session; readonly model: Model },
+  relation: string,
+): Promise<void> {
+  const names = Object.keys(model.contract.columns);
+  const counts = names.map((name, i) => `count(*) - count(${identifier(name)}) AS n${i}`);
+  const [found] = await session.rows(`SELECT count(*) AS rows, ${counts.join(", ")} FROM ${relation}`);
+  const nulls = new Map(names.map((name, i) => [name, Number(found?.[`n${i}`])]));
+  checkNulls(model, { rows: Number(found?.rows), nulls, files: [] });
+}
+
 /** Refuses rows with nulls where the contract allows none. Writing counted them, so nothing is read. */
-export function checkNulls(model: Model, staged: Staged): void {
+export function checkNulls(model: Model, staged: Pick<Staged, "rows" | "nulls" | "files">): void {
   for (const [name, column] of Object.entries(model.contract.columns)) {
     if (column.isNullable) continue;
-    const nulls = staged.nulls.get(name) ?? 0;
+    const unparted = staged.files.filter((file) => file.partitionValues[name] === null);
+    const nulls = (staged.nulls.get(name) ?? 0) + countRows(unparted);
     if (nulls === 0) continue;
     throw new TerminalError(`model ${model.name} breaks its contract: ${nulls} rows have no ${name}`, {
       code: "CONTRACT_NULL",

@@ -1,21 +1,49 @@
-/** Models that are recomputed whole: their rows replace the former ones in one commit. */
+/** Models that are recomputed whole. With a key, the rows that differ are written; else all of them, if any differs. */
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
-import { checkColumns, contractSchema, modelError } from "./contract.ts";
-import { commitModel, type ModelResult, type ModelRun } from "./run.ts";
+import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
+import { commitNothing, commitRebuild } from "./commit-model.ts";
+import { checkColumns, rowsOfModel } from "./contract.ts";
+import { viewInputs } from "./inputs.ts";
+import { refuseRepeatedKeys } from "./keys.ts";
+import { stagedSql, stageModel } from "./model-table.ts";
+import { refuseBroken } from "./refuse-broken.ts";
+import { replaceByKey } from "./replace-by-key.ts";
+import type { ModelResult, ModelRun } from "./run.ts";
 
-/** Runs the SQL over the inputs' snapshots and overwrites the table. */
+/** Runs the SQL over the inputs' snapshots and brings the table to what it gives. */
 export async function runFull(run: ModelRun): Promise<ModelResult> {
-  const { model, session, target, base, inputs, tables } = run;
-  for (const [reference, snapshot] of inputs) {
-    const [layer = "", name = ""] = reference.split(".");
-    const table = tables.get(reference);
-    if (table) await session.view(layer, name, await scanSql(table.store, scannable(snapshot)));
+  await viewInputs(run);
+  await checkColumns(run.session, run.model);
+  if (run.base === undefined || run.consumed === undefined) return remake(run, run.model.sql);
+  await rowsOfModel(run, run.model.sql, "result");
+  await refuseBroken(run, "result");
+  await refuseRepeatedKeys(run, "result");
+  const [counted] = await run.session.rows("SELECT count(*) AS rows FROM result");
+  const rowsIn = Number(counted?.rows);
+  if (run.model.contract.key.length > 0)
+    return replaceByKey(run, run.base, { keys: undefined, rows: "result", rowsIn });
+  return (await isSame(run, run.base))
+    ? { ...(await commitNothing(run, run.base)), rowsIn }
+    : remake(run, "SELECT * FROM result");
+}
+
+/** Writes all rows of a query in place of those that the table has. */
+export async function remake(run: ModelRun, sql: string): Promise<ModelResult> {
+  const staged = await stageModel(run, sql);
+  try {
+    await refuseRepeatedKeys(run, `(${await stagedSql(run, staged)})`);
+  } catch (error) {
+    await run.target.discard(staged);
+    throw error;
   }
-  await checkColumns(session, model);
-  const staged = await modelError(model, () =>
-    target.stage(session, model.sql, contractSchema(model.contract)),
+  return commitRebuild(run, staged);
+}
+
+/** Whether the table has just these rows, each as often. */
+async function isSame({ session, target }: ModelRun, base: Snapshot): Promise<boolean> {
+  const former = await scanSql(target.store, scannable(base));
+  const [found] = await session.rows(
+    `SELECT EXISTS (FROM result EXCEPT ALL (${former})) OR EXISTS ((${former}) EXCEPT ALL FROM result) AS differs`,
   );
-  const removes = [...(base?.files.values() ?? [])];
-  const version = await commitModel(run, staged, removes, base ? "WRITE" : "CREATE TABLE AS SELECT");
-  return { rowsIn: staged.rows, rowsOut: staged.rows, bytes: staged.bytes, version };
+  return found?.differs !== true;
 }

@@ -1,45 +1,100 @@
 /**
  * Models that keep the current state of one bronze table. Bronze only grows, so its new files are the change: the
- * newest row of each key in them replaces what the table had for that key, and a deletion takes it away. Only the
- * files that hold such keys are rewritten.
+ * newest row of each key in them replaces what the table had for that key, and a deletion takes it away.
  */
 import type { AddFile } from "../../lakehouse/delta/actions.ts";
 import { addedFiles } from "../../lakehouse/delta/changes.ts";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
+import { duckdbType } from "../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
 import { greatestValue, holdsOneValue } from "../../lakehouse/delta/stats.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
-import { identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
-import { TerminalError } from "../../lakehouse/errors.ts";
+import { identifier, identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
+import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { META, META_COLUMNS, sourceKey } from "../definition/bronze-columns.ts";
 import { newestSql } from "../definition/bronze-state.ts";
-import { checkColumns, contractSchema, modelError } from "./contract.ts";
-import type { Model } from "./model.ts";
-import { commitModel, type ModelResult, type ModelRun } from "./run.ts";
-
-const FILE = "_ingot_file";
+import { commitNothing, commitRebuild } from "./commit-model.ts";
+import { checkColumns, contractSchema, rowsOfModel } from "./contract.ts";
+import { stagedSql, stageModel, stageRows } from "./model-table.ts";
+import type { Model } from "./planned-model.ts";
+import { clearQuarantine, holdBroken, splitRows } from "./quarantine/hold.ts";
+import { isUncast, lenientSql, UNCAST } from "./quarantine/lenient.ts";
+import { replaceByKey } from "./replace-by-key.ts";
+import type { ModelResult, ModelRun } from "./run.ts";
 
 /** Brings the table up to the pinned version of its bronze table. */
 export async function runMerge(run: ModelRun): Promise<ModelResult> {
-  const { model, session, target, base } = run;
+  const { base } = run;
   const { source, table, reference } = onlyInput(run);
   const consumed = run.consumed?.get(reference);
   const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
-  const rebuild = added === undefined || base === undefined || !(await isLaidOver(run, table, source, added));
-  const files = rebuild || added === undefined ? [...source.files.values()] : added;
-  await viewOfChange(run, source, table, files, rebuild);
-  await checkColumns(session, model);
+  if (base !== undefined && added !== undefined) {
+    if (added.length === 0) return commitNothing(run, base);
+    if (await isLaidOver(run, table, source, added)) return increment(run, base, source, table, added);
+  }
+  return rebuild(run, source, table);
+}
 
-  const touched = rebuild ? [...(base?.files.values() ?? [])] : await touchedFiles(run, base);
-  const sql = rebuild ? model.sql : await mergedSql(run, base, touched);
-  const staged = await modelError(model, () => target.stage(session, sql, contractSchema(model.contract)));
-  await checkKeys(run, staged);
-  const rowsIn = rebuild ? staged.rows : await countChanges(session);
-  const operation = base === undefined ? "CREATE TABLE AS SELECT" : rebuild ? "WRITE" : "MERGE";
-  const version = await commitModel(run, staged, touched, operation);
-  return { rowsIn, rowsOut: staged.rows, bytes: staged.bytes, version };
+/** Makes the table of all rows of bronze. They stream from files to files. */
+async function rebuild(run: ModelRun, source: Snapshot, table: DeltaTable): Promise<ModelResult> {
+  await viewOfChange(run, source, table, [...source.files.values()], "VIEW");
+  await checkColumns(run.session, run.model);
+  const { staged, held } = await stageKept(run);
+  try {
+    await checkKeys(run, await stagedSql(run, staged), "changes");
+  } catch (error) {
+    await run.target.discard(staged);
+    throw error;
+  }
+  return { ...(await commitRebuild(run, staged)), held };
+}
+
+/** Stages the rows that keep the contract: in one go where all do, as most often. */
+async function stageKept(run: ModelRun): Promise<{ readonly staged: Staged; readonly held: number }> {
+  try {
+    const staged = await stageModel(run, run.model.sql);
+    await clearQuarantine(run);
+    return { staged, held: 0 };
+  } catch (error) {
+    if (codeOf(error) !== "CONTRACT_BROKEN" && !isUncast(error)) throw error;
+  }
+  // The rows are gone through twice, and the view says which is the newest of a key.
+  await run.session.run("CREATE TABLE newest AS FROM changes");
+  const { kept, held } = await splitRows(run, "newest");
+  return { staged: await stageRows(run, kept), held };
+}
+
+/** Lays the change over the table. */
+async function increment(
+  run: ModelRun,
+  base: Snapshot,
+  source: Snapshot,
+  table: DeltaTable,
+  added: readonly AddFile[],
+): Promise<ModelResult> {
+  const { model, session, target } = run;
+  await viewOfChange(run, source, table, added, "TABLE");
+  await checkColumns(session, model);
+  await rowsOfModel(run, model.sql, "strict").then(
+    () => session.run(`CREATE VIEW candidates AS SELECT *, false AS ${UNCAST} FROM strict`),
+    async (error: unknown) => {
+      if (!isUncast(error)) throw error;
+      await session.run(`CREATE TABLE candidates AS ${await lenientSql(target.duckdb, model)}`);
+    },
+  );
+  // What has no place in the type of the key cannot be in the table either.
+  const fields = contractSchema(model.contract).fields.filter((f) => model.contract.key.includes(f.name));
+  const columns = fields.map((f) => {
+    const name = identifier(f.name);
+    return `TRY_CAST(${name} AS ${duckdbType(f.type)}) AS ${name}`;
+  });
+  await session.run(`CREATE TABLE keys AS SELECT DISTINCT ${columns.join(", ")} FROM changes`);
+  await checkKeys(run, "SELECT * FROM candidates", "keys");
+  const held = await holdBroken(run, "candidates", "result", { changes: "changes", keys: "keys" });
+  const rowsIn = await countChanges(session);
+  return { ...(await replaceByKey(run, base, { keys: "keys", rows: "result", rowsIn })), held };
 }
 
 /**
@@ -83,17 +138,6 @@ async function latest(
   return Math.max(newest, Number(found?.newest ?? -1));
 }
 
-/** What the touched files held of other keys, and what the change makes of its own. */
-async function mergedSql(
-  { target, model }: ModelRun,
-  base: Snapshot,
-  touched: readonly AddFile[],
-): Promise<string> {
-  const kept = await scanSql(target.store, { ...scannable(base), files: touched });
-  const key = identifiers(model.contract.key);
-  return `SELECT * FROM (${kept}) ANTI JOIN changes USING (${key}) UNION ALL BY NAME SELECT * FROM (${model.sql}\n)`;
-}
-
 function onlyInput(run: ModelRun): { source: Snapshot; table: DeltaTable; reference: string } {
   const { model } = run;
   const [reference = "", ...others] = model.references;
@@ -127,16 +171,17 @@ async function viewOfChange(
   source: Snapshot,
   table: DeltaTable,
   files: readonly AddFile[],
-  rebuild: boolean,
+  kind: "VIEW" | "TABLE",
 ): Promise<void> {
   const rows = await scanSql(table.store, { ...scannable(source), files });
   // Rows that were read at one moment hold a key once: they need no search for the newest.
-  const ofOneMoment = holdsOneValue(files, META.lsn) && holdsOneValue(files, META.sequence);
+  const wereRead = files.every((file) => greatestValue(file, META.sequence) === 0);
+  const ofOneMoment = wereRead && holdsOneValue(files, META.lsn);
   const newest = ofOneMoment
     ? `SELECT * FROM (${rows}) WHERE ${META.operation} <> 't'`
     : newestSql(rows, model.contract.key);
   // A rebuild streams through a view; an increment is read several times and small.
-  await session.run(`CREATE ${rebuild ? "VIEW" : "TABLE"} changes AS ${newest}`);
+  await session.run(`CREATE ${kind} changes AS ${newest}`);
   const [, name = ""] = (model.references[0] ?? "").split(".");
   await session.view(
     "bronze",
@@ -145,23 +190,17 @@ async function viewOfChange(
   );
 }
 
-/**
- * Each key once, and none that the change does not have: a model that invents or repeats keys cannot be kept. The
- * rows are read back from what was staged, key columns only.
- */
-async function checkKeys(run: ModelRun, staged: Staged): Promise<void> {
-  const { session, model, target } = run;
+/** Each key once, and none that the change does not have: a model that invents or repeats keys cannot be kept. */
+async function checkKeys({ session, model }: ModelRun, rows: string, known: string): Promise<void> {
   const key = identifiers(model.contract.key);
-  const schema = contractSchema(model.contract);
-  const written = await scanSql(target.store, { schema, partitionColumns: [], files: staged.files });
+  const result = known === "keys" ? rows : `${model.sql}\n`;
   const [counts] = await session.rows(
     `SELECT count(*) - count(DISTINCT (${key})) AS repeated,
-            (SELECT count(*) FROM (${model.sql}\n) ANTI JOIN changes USING (${key})) AS invented
-       FROM (${written})`,
+            (SELECT count(*) FROM (${result}) ANTI JOIN ${known} USING (${key})) AS invented
+       FROM (${rows})`,
   );
   const [repeated, invented] = [Number(counts?.repeated), Number(counts?.invented)];
   if (repeated === 0 && invented === 0) return;
-  await target.discard(staged);
   const value =
     repeated > 0
       ? `gives ${repeated} rows more than keys`
@@ -171,17 +210,6 @@ async function checkKeys(run: ModelRun, staged: Staged): Promise<void> {
     value,
     `each row of its table at most once, under its own ${model.contract.key.join(", ")}`,
   );
-}
-
-/** Files of the target that hold a key of the change. */
-async function touchedFiles(run: ModelRun, base: Snapshot): Promise<AddFile[]> {
-  const { session, target, model } = run;
-  const table = scannable(base);
-  const scan = await scanSql(target.store, table, { fileIndex: FILE });
-  const rows = await session.rows(
-    `SELECT DISTINCT ${FILE} AS file FROM (${scan}) SEMI JOIN changes USING (${identifiers(model.contract.key)})`,
-  );
-  return rows.flatMap((row) => table.files[Number(row.file)] ?? []);
 }
 
 async function countChanges(session: Session): Promise<number> {

@@ -4,25 +4,15 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
-import type { AnyContract } from "../../schemas/table.ts";
-import type { ModelKind, PipelineDefinition } from "../definition/pipeline.ts";
+import { compileContract } from "../contract/compile.ts";
+import type { CompiledContract } from "../contract/rule.ts";
+import type { ModelDefinition, PipelineDefinition } from "../definition/pipeline.ts";
+import { planGroups } from "./aggregate/plan.ts";
+import type { Model } from "./planned-model.ts";
 import { findReferences } from "./references.ts";
+import { checkRowwise } from "./row-query.ts";
 
-export interface Model {
-  readonly layer: "silver" | "gold";
-  /** `silver.orders` */
-  readonly name: string;
-  readonly table: string;
-  readonly kind: ModelKind;
-  readonly contract: AnyContract;
-  readonly sql: string;
-  /** File of the SQL, for messages. */
-  readonly file: string;
-  /** Tables that the SQL reads, as `layer.table`. */
-  readonly references: readonly string[];
-  /** Changes whenever the SQL, the kind or the contract's columns do. */
-  readonly fingerprint: string;
-}
+export type { Model } from "./planned-model.ts";
 
 /** Reads the models of a pipeline and orders them: every model after all that it reads. */
 export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): Promise<Model[]> {
@@ -31,22 +21,36 @@ export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): 
     for (const [table, definition] of Object.entries(pipeline[layer] ?? {})) {
       const file = sqlFile(pipeline, layer, table);
       const sql = await readSql(file);
-      models.push({
+      const rules = compileContract(definition.contract);
+      const model: Model = {
         layer,
         name: `${layer}.${table}`,
         table,
         kind: definition.kind,
         contract: definition.contract,
+        rules,
+        quarantine: definition.quarantine ?? {},
         sql,
         file,
         references: await findReferences(duckdb, sql, file),
-        fingerprint: fingerprint(sql, definition.kind, definition.contract),
-      });
+        touches: definition.touches,
+        reach: definition.reach,
+        fingerprint: fingerprint(sql, definition, rules),
+      };
+      models.push(model);
     }
   }
   const { tables, wal } = pipeline.source;
   const bronze = [...Object.keys(tables), ...(wal?.messages === undefined ? [] : [wal.messages])];
-  return inOrder(models, new Set(bronze.map((name) => `bronze.${name}`)));
+  const ordered = inOrder(models, new Set(bronze.map((name) => `bronze.${name}`)));
+  return Promise.all(ordered.map((model) => planned(duckdb, model)));
+}
+
+/** Refuses what the kind of a model cannot keep up to date. */
+async function planned(duckdb: DuckDb, model: Model): Promise<Model> {
+  if (model.kind === "aggregate") return { ...model, groups: await planGroups(duckdb, model) };
+  if (model.kind !== "full") await checkRowwise(duckdb, model);
+  return model;
 }
 
 function sqlFile(pipeline: PipelineDefinition, layer: string, table: string): string {
@@ -75,10 +79,18 @@ async function readSql(file: string): Promise<string> {
   }
 }
 
-function fingerprint(sql: string, kind: ModelKind, contract: AnyContract): string {
+/** Changes with the way in which tables are kept, so that those of former ways are made anew. */
+const LAYOUT = 2;
+
+function fingerprint(
+  sql: string,
+  { kind, contract, touches, reach }: ModelDefinition,
+  rules: CompiledContract,
+): string {
   const columns = Object.entries(contract.columns).map(([name, column]) => [name, column.type]);
+  const { key, partitionBy } = contract;
   return createHash("sha256")
-    .update(JSON.stringify([sql, kind, columns, contract.key]))
+    .update(JSON.stringify([LAYOUT, sql, kind, columns, key, partitionBy, touches, reach, rules.fingerprint]))
     .digest("hex");
 }
 

@@ -1,12 +1,13 @@
 /** What a model's table remembers of the run that made it: the versions that it read and the SQL that it ran. */
 
 import { z } from "zod";
-import type { DomainMetadata, SetTransaction } from "../../lakehouse/delta/actions.ts";
+import type { Action } from "../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./planned-model.ts";
 
 const DOMAIN = "ingot.model";
-const recordSchema = z.object({ fingerprint: z.string(), inputs: z.record(z.string(), z.string()) });
+const inputSchema = z.object({ id: z.string(), version: z.number() });
+const recordSchema = z.object({ fingerprint: z.string(), inputs: z.record(z.string(), inputSchema) });
 
 /** Whether a model made this table. */
 export const isModelTable = (snapshot: Snapshot): boolean => snapshot.domains.has(DOMAIN);
@@ -20,18 +21,23 @@ export type Inputs = ReadonlyMap<string, Snapshot>;
 export function recordActions(
   model: Model,
   inputs: Inputs,
+  base: Snapshot | undefined,
   now: number,
-): { domains: DomainMetadata[]; transactions: SetTransaction[] } {
-  const ids = Object.fromEntries([...inputs].map(([name, snapshot]) => [name, snapshot.metadata.id]));
-  const configuration = JSON.stringify({ fingerprint: model.fingerprint, inputs: ids });
-  return {
-    domains: [{ domain: DOMAIN, configuration, removed: false }],
-    transactions: [...inputs].map(([name, snapshot]) => ({
-      appId: inputApp(name),
-      version: snapshot.version,
-      lastUpdated: now,
-    })),
-  };
+): Action[] {
+  const read = [...inputs].map(
+    ([name, { metadata, version }]) => [name, { id: metadata.id, version }] as const,
+  );
+  const record = { fingerprint: model.fingerprint, inputs: Object.fromEntries(read) };
+  const configuration = JSON.stringify(record satisfies z.infer<typeof recordSchema>);
+  return [
+    { domainMetadata: { domain: DOMAIN, configuration, removed: false } },
+    // For readers of the log. The version of an application never goes back, that of a table made anew does.
+    ...read.flatMap(([name, { version }]) => {
+      const appId = inputApp(name);
+      const recorded = base?.transactions.get(appId)?.version ?? -1;
+      return version < recorded ? [] : [{ txn: { appId, version, lastUpdated: now } }];
+    }),
+  ];
 }
 
 /**
@@ -45,13 +51,13 @@ export function consumedVersions(
 ): ReadonlyMap<string, number> | undefined {
   const domain = target?.domains.get(DOMAIN);
   if (target === undefined || domain === undefined) return undefined;
-  const record = recordSchema.parse(JSON.parse(domain.configuration));
-  if (record.fingerprint !== model.fingerprint) return undefined;
+  const record = recordSchema.safeParse(JSON.parse(domain.configuration)).data;
+  if (record?.fingerprint !== model.fingerprint) return undefined;
   const versions = new Map<string, number>();
   for (const [name, snapshot] of inputs) {
-    const version = target.transactions.get(inputApp(name))?.version;
-    if (version === undefined || record.inputs[name] !== snapshot.metadata.id) return undefined;
-    versions.set(name, version);
+    const input = record.inputs[name];
+    if (input?.id !== snapshot.metadata.id) return undefined;
+    versions.set(name, input.version);
   }
   return versions;
 }

@@ -14,16 +14,21 @@ const SILVER = `
 
 beforeEach(async () => {
   shop = await instance.connect();
-  await shop.run("DROP SCHEMA IF EXISTS silver CASCADE");
+  await shop.run("DROP SCHEMA IF EXISTS gold CASCADE; DROP SCHEMA IF EXISTS silver CASCADE");
   // Far from UTC, so that a model which takes days from the session's zone is found out.
-  await shop.run(`SET TimeZone = 'Pacific/Auckland'; ${SILVER}`);
+  await shop.run(`SET TimeZone = 'Pacific/Auckland'; ${SILVER}; CREATE SCHEMA gold`);
+  for (const group of GROUPS) await shop.run(`CREATE VIEW gold.${group} AS ${await sqlOf(group)}`);
 });
 afterAll(() => instance.closeSync());
 
+/** Models that others read. */
+const GROUPS = ["daily_sales", "daily_conversion", "product_sales"];
+
+const sqlOf = (model: string) => readFile(new URL(`gold/${model}.sql`, import.meta.url), "utf8");
+
 /** Rows of a gold model, every value as JSON. */
 async function rowsOf(model: string): Promise<unknown[]> {
-  const sql = await readFile(new URL(`gold/${model}.sql`, import.meta.url), "utf8");
-  return (await shop.runAndReadAll(sql)).getRowsJson();
+  return (await shop.runAndReadAll(await sqlOf(model))).getRowsJson();
 }
 
 /** Puts one row a line into a table; columns in the order of the table. */
@@ -97,6 +102,21 @@ describe("top_products_by_quarter", () => {
     await insert("orders", [4, 4, "paid", 1, "2026-05-01 00:00:00Z"]);
     await insert("order_items", [1, 1, 9, 1], [2, 1, 9, 1], [3, 1, 1, 1]);
     expect(await rowsOf("top_products_by_quarter")).toEqual([["2026-Q1", "1", "1", null, "1", "1.00"]]);
+  });
+});
+
+describe("daily_sales", () => {
+  it("has a day with cancelled orders alone, and no other", async () => {
+    await insert(
+      "orders",
+      [1, 1, "cancelled", 7, "2026-02-27 23:59:59Z"],
+      [2, 2, "paid", 100, "2026-03-01 00:00:00Z"],
+      [3, 3, "refunded", 50, "2026-03-01 01:00:00Z"],
+    );
+    expect(await rowsOf("daily_sales")).toEqual([
+      ["2026-02-27", "1", "0", "0.00"],
+      ["2026-03-01", "2", "1", "100.00"],
+    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** A shop: its operational database, cleaned, summed up and published. In the order in which rows flow. */
-import { full, merge, type PipelineDefinition, postgres } from "ingot";
+import { aggregate, full, merge, type PipelineDefinition, postgres } from "ingot";
 import { cartItems, carts } from "../../schemas/commerce/carts.ts";
 import { categories, products } from "../../schemas/commerce/catalogue.ts";
 import {
@@ -10,6 +10,7 @@ import {
 } from "../../schemas/commerce/figures.ts";
 import { orderItems, orders } from "../../schemas/commerce/orders.ts";
 import { userActions, users } from "../../schemas/commerce/people.ts";
+import { dailySales, productSales } from "../../schemas/commerce/sales.ts";
 
 export const commerce: PipelineDefinition = {
   name: "commerce",
@@ -42,10 +43,14 @@ export const commerce: PipelineDefinition = {
   },
 
   gold: {
+    // Groups: a change of the shop costs those that it touches.
+    daily_sales: aggregate(dailySales),
+    daily_conversion: aggregate(dailyConversion),
+    product_sales: aggregate(productSales),
+    // Figures over the groups.
+    daily_revenue: full(dailyRevenue),
     abandoned_cart_rate: full(abandonedCartRate),
     top_products_by_quarter: full(topProductsByQuarter),
-    daily_revenue: full(dailyRevenue),
-    daily_conversion: full(dailyConversion),
   },
 
   publish: [

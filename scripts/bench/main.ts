@@ -4,6 +4,8 @@ import type { Bench } from "./bench.ts";
 import { catchupBench } from "./catchup.ts";
 import { cdcBench } from "./cdc.ts";
 import { commitBench } from "./commit.ts";
+import { contractBench } from "./contract.ts";
+import { incrementalBench } from "./incremental.ts";
 import { loadBench } from "./load.ts";
 import { mergeBench } from "./merge.ts";
 import { scanBench } from "./scan.ts";
@@ -15,6 +17,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   scan: scanBench,
   cdc: cdcBench,
   catchup: catchupBench,
+  contract: contractBench,
+  incremental: incrementalBench,
 };
 
 async function main(): Promise<void> {

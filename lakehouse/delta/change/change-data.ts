@@ -26,14 +26,15 @@ export async function stageChanges(
   table: DeltaTable,
   { session }: Workspace,
   base: Snapshot,
-  { files, touched, written, added = [], after }: RowChanges,
+  { files, touched, former, written, added = [], after }: RowChanges,
 ): Promise<Action[]> {
-  const scan = await scanSql(table.store, { ...scannable(base), files }, { fileIndex: FILE, rowIndex: ROW });
+  const scan = () => scanSql(table.store, { ...scannable(base), files }, { fileIndex: FILE, rowIndex: ROW });
+  const were = former ?? `(${await scan()}) JOIN ${touched} USING (${FILE}, ${ROW})`;
   const before = typedColumns(after.schema.fields, base.schema.fields);
   const columns = identifiers(after.schema.fields.map((f) => f.name));
   const parts = [
     `SELECT ${before}, CASE ${KIND} WHEN 'delete' THEN 'delete' ELSE 'update_preimage' END AS ${CHANGE_TYPE}
-       FROM (${scan}) JOIN ${touched} USING (${FILE}, ${ROW})`,
+       FROM ${were}`,
   ];
   if (written !== undefined) {
     const typed = typedColumns(after.schema.fields);

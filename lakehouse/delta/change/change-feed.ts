@@ -2,9 +2,11 @@
 import { identifiers } from "../../duckdb/quote.ts";
 import { TerminalError } from "../../errors.ts";
 import { type Action, type AddFile, type CommitInfo, canonicalPath, type RemoveFile } from "../actions.ts";
+import { readAhead } from "../log/read-ahead.ts";
 import { readCommit } from "../log.ts";
 import { type Scannable, scannable, scanSql } from "../scan.ts";
 import { field } from "../schema.ts";
+import type { Snapshot } from "../snapshot.ts";
 import type { DeltaTable } from "../table.ts";
 import { CHANGE_TYPE } from "./change-data.ts";
 import { FILE, ROW } from "./workspace.ts";
@@ -30,6 +32,9 @@ interface Located {
   readonly timestamp: number;
 }
 
+/** Commits that are fetched at the same time. */
+const PARALLEL = 16;
+
 /**
  * SQL that gives the changes of the versions `from` to `to`, both included, in the columns of `to`, with what
  * happened (`insert`, `delete`, `update_preimage`, `update_postimage`), version and time of the commit. Where a table
@@ -38,12 +43,59 @@ interface Located {
 export async function changeFeedSql(table: DeltaTable, from: number, to: number): Promise<string> {
   if (from > to) throw new RangeError(`version ${to} lies before ${from}`);
   const end = await table.existingSnapshot(to);
-  const found: Sources = { changes: [], whole: { insert: [], delete: [] }, vectors: [] };
-  for (let version = from; version <= to; version++) {
-    const actions = await readCommit(table.store, version);
+  const found = noSources();
+  for await (const [version, actions] of commitsBetween(table, from, to)) {
     if (actions === undefined) throw noLonger(table.store.root, version);
     collect(actions, version, found);
   }
+  return feedSql(table, end, found);
+}
+
+/** What leads from one version of a table to a later one. */
+export interface TableChange {
+  /** As that of `changeFeedSql`. */
+  readonly sql: string;
+  /** Files to be read; without any nothing changed. */
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/**
+ * The change after version `from` up to `end`. Undefined where the log does not tell it: commits are gone, or the
+ * columns or properties of the table changed.
+ */
+export async function changeSince(
+  table: DeltaTable,
+  from: number,
+  end: Snapshot,
+): Promise<TableChange | undefined> {
+  const found = noSources();
+  for await (const [version, actions] of commitsBetween(table, from + 1, end.version)) {
+    if (actions === undefined || actions.some((a) => "metaData" in a)) return undefined;
+    collect(actions, version, found);
+  }
+  const { changes, whole, vectors } = found;
+  const read = [...changes, ...whole.insert, ...whole.delete, ...vectors.map(({ after }) => after)];
+  return {
+    sql: await feedSql(table, end, found),
+    files: read.length,
+    bytes: read.reduce((sum, { file }) => sum + file.size, 0),
+  };
+}
+
+const noSources = (): Sources => ({ changes: [], whole: { insert: [], delete: [] }, vectors: [] });
+
+async function* commitsBetween(
+  { store }: DeltaTable,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly [version: number, actions: readonly Action[] | undefined]> {
+  const versions = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const read = async (version: number) => [version, await readCommit(store, version)] as const;
+  yield* readAhead(versions, PARALLEL, read);
+}
+
+async function feedSql(table: DeltaTable, end: Snapshot, found: Sources): Promise<string> {
   const target = scannable(end);
   const typed = { ...target.schema, fields: [...target.schema.fields, field(CHANGE_TYPE, "string")] };
   const columns = identifiers(target.schema.fields.map((f) => f.name));

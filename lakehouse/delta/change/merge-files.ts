@@ -21,7 +21,7 @@ export async function matchingFiles(
   duckdb: DuckDb,
   session: Session,
   base: Snapshot,
-  spec: MergeSpec,
+  spec: Pick<MergeSpec, "on" | "notMatchedBySource">,
   source: string,
 ): Promise<Selection> {
   const everything: Selection = { ...selectAll(base), whole: [], files: [...base.files.values()] };

@@ -7,6 +7,8 @@ export interface RowChanges {
   readonly files: readonly AddFile[];
   /** Columns `FILE`, `ROW`, `KIND`. */
   readonly touched: string;
+  /** The touched rows as they were, where the operation has them at hand: the columns of the table and `KIND`. */
+  readonly former?: string;
   /** New rows: the columns of `after` and `KIND`; undefined where the operation writes none. */
   readonly written: string | undefined;
   /** Files with more new rows, in the columns of `after`, which the same commit adds by other means. */

@@ -1,0 +1,191 @@
+/** What a build would do, and what stands in its way, found without doing any of it. */
+import { changeSince } from "../../lakehouse/delta/change/change-feed.ts";
+import { bytesOf } from "../../lakehouse/delta/maintain/optimize-metrics.ts";
+import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
+import { rowCount } from "../../lakehouse/delta/stats.ts";
+import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
+import type { Lake, TablePath } from "../../lakehouse/lake.ts";
+import { isLoading, META_COLUMNS } from "../definition/bronze-columns.ts";
+import type { ModelKind, PipelineDefinition } from "../definition/pipeline.ts";
+import { contractSchema } from "../models/contract.ts";
+import { type Model, readModels } from "../models/model.ts";
+import { consumedVersions, isModelTable } from "../models/record.ts";
+import { checkModel, type InputSchemas, type Problem } from "./check-model.ts";
+
+/**
+ * `create`: its table does not exist. `rebuild`: it is made anew. `increment`: it takes in what changed. `nothing`: no
+ * input changed. `wait`: an input was not loaded.
+ */
+type PlannedAction = "create" | "rebuild" | "increment" | "nothing" | "wait";
+
+interface PlannedModel {
+  readonly model: string;
+  readonly kind: ModelKind;
+  readonly action: PlannedAction;
+  readonly why: string;
+  /** Rows and bytes of its inputs that will be read; absent where that is not known, or models before it decide. */
+  readonly rows?: number;
+  readonly bytes?: number;
+  /** Models that read it, however far. */
+  readonly downstream: readonly string[];
+}
+
+export interface BuildPlan {
+  readonly models: readonly PlannedModel[];
+  readonly problems: readonly Problem[];
+}
+
+/** Plans a build. Models that cannot be put in order (a circle, a table that does not exist) are errors. */
+export async function planBuild(lake: Lake, pipeline: PipelineDefinition): Promise<BuildPlan> {
+  const models = await readModels(lake.duckdb, pipeline);
+  const planner = new Planner(lake, pipeline, models);
+  const planned: PlannedModel[] = [];
+  const problems: Problem[] = [];
+  for (const model of models) {
+    planned.push(await planner.plan(model));
+    problems.push(...(await planner.check(model)));
+  }
+  return { models: planned, problems };
+}
+
+class Planner {
+  private readonly lake: Lake;
+  private readonly pipeline: PipelineDefinition;
+  private readonly models: readonly Model[];
+  private readonly actions = new Map<string, PlannedAction>();
+  private readonly snapshots = new Map<string, Promise<Snapshot | undefined>>();
+
+  constructor(lake: Lake, pipeline: PipelineDefinition, models: readonly Model[]) {
+    this.lake = lake;
+    this.pipeline = pipeline;
+    this.models = models;
+  }
+
+  async plan(model: Model): Promise<PlannedModel> {
+    const decided = await this.decide(model);
+    this.actions.set(model.name, decided.action);
+    return { model: model.name, kind: model.kind, ...decided, downstream: this.downstreamOf(model.name) };
+  }
+
+  /** Problems of a model's SQL, its contract and its table. */
+  async check(model: Model): Promise<Problem[]> {
+    const table = await this.snapshot(model.name);
+    if (table !== undefined && !isModelTable(table)) {
+      const problem = "has a table that no model made";
+      const next = "Move that table away, or give the model another name.";
+      return [{ code: "MODEL_FOREIGN_TABLE", model: model.name, file: model.file, problem, next }];
+    }
+    const schemas = await this.schemas(model);
+    return withSession(this.lake, (session) => checkModel(this.lake.duckdb, session, model, schemas));
+  }
+
+  private async decide(model: Model): Promise<Omit<PlannedModel, "model" | "kind" | "downstream">> {
+    const missing = await this.notLoaded(model);
+    if (missing !== undefined) return { action: "wait", why: `${missing} was not loaded yet` };
+    const base = await this.snapshot(model.name);
+    const own = model.references.filter((reference) => this.actions.has(reference));
+    if (base === undefined)
+      return { action: "create", why: "its table does not exist", ...(await this.cost(model)) };
+    const inputs = await this.inputs(model);
+    const consumed =
+      inputs.size < model.references.length ? undefined : consumedVersions(base, model, inputs);
+    if (consumed === undefined) {
+      return { action: "rebuild", why: "its SQL, kind or contract changed", ...(await this.cost(model)) };
+    }
+    const anew = own.find((reference) => ["create", "rebuild"].includes(this.actions.get(reference) ?? ""));
+    if (anew !== undefined) return { action: "rebuild", why: `${anew} is made anew` };
+    const moving = own.filter((reference) => this.actions.get(reference) === "increment");
+    if (moving.length > 0) return { action: "increment", why: `${moving.join(", ")} will change` };
+    const changed = [...inputs].filter(([name, input]) => consumed.get(name) !== input.version);
+    if (changed.length === 0) return { action: "nothing", why: "no input changed" };
+    return this.increment(changed, consumed);
+  }
+
+  private async increment(
+    changed: readonly (readonly [string, Snapshot])[],
+    consumed: ReadonlyMap<string, number>,
+  ): Promise<Omit<PlannedModel, "model" | "kind" | "downstream">> {
+    let bytes = 0;
+    for (const [name, input] of changed) {
+      const table = this.lake.table(this.path(name));
+      const change = await changeSince(table, consumed.get(name) ?? 0, input);
+      if (change === undefined) return { action: "rebuild", why: `how ${name} changed is no longer known` };
+      bytes += change.bytes;
+    }
+    if (bytes === 0) return { action: "nothing", why: "no row changed" };
+    return { action: "increment", why: `${changed.map(([name]) => name).join(", ")} changed`, bytes };
+  }
+
+  /** What all of its inputs hold, where they are there already. */
+  private async cost(model: Model): Promise<{ readonly rows?: number; readonly bytes?: number }> {
+    const inputs = await this.inputs(model);
+    const moving = model.references.some((name) => (this.actions.get(name) ?? "nothing") !== "nothing");
+    if (moving || inputs.size < model.references.length) return {};
+    const files = [...inputs.values()].flatMap((input) => [...input.files.values()]);
+    return { rows: files.reduce((sum, file) => sum + (rowCount(file) ?? 0), 0), bytes: bytesOf(files) };
+  }
+
+  private async notLoaded(model: Model): Promise<string | undefined> {
+    for (const reference of model.references) {
+      if (this.actions.get(reference) === "wait") return reference;
+      if (!reference.startsWith("bronze.")) continue;
+      const snapshot = await this.snapshot(reference);
+      if (snapshot === undefined || isLoading(snapshot)) return reference;
+    }
+    return undefined;
+  }
+
+  private async inputs(model: Model): Promise<ReadonlyMap<string, Snapshot>> {
+    const found = new Map<string, Snapshot>();
+    for (const reference of model.references) {
+      const snapshot = await this.snapshot(reference);
+      if (snapshot !== undefined) found.set(reference, snapshot);
+    }
+    return found;
+  }
+
+  /** The columns that a model's SQL will see: of models those of their contracts, of bronze those of its tables. */
+  private async schemas(model: Model): Promise<InputSchemas> {
+    const schemas = new Map<string, ReturnType<typeof contractSchema>>();
+    for (const reference of model.references) {
+      const upstream = this.models.find(({ name }) => name === reference);
+      if (upstream !== undefined) schemas.set(reference, contractSchema(upstream.contract));
+      else {
+        const bronze = await this.snapshot(reference);
+        const fields = bronze?.schema.fields.filter(
+          ({ name }) => model.kind !== "merge" || !META_COLUMNS.includes(name),
+        );
+        if (fields !== undefined) schemas.set(reference, { type: "struct", fields });
+      }
+    }
+    return schemas;
+  }
+
+  private downstreamOf(name: string): string[] {
+    const found = new Set([name]);
+    // Models come after what they read.
+    for (const model of this.models) if (model.references.some((r) => found.has(r))) found.add(model.name);
+    found.delete(name);
+    return [...found];
+  }
+
+  private path(reference: string): TablePath {
+    const [layer = "", table = ""] = reference.split(".");
+    return `${this.pipeline.name}/${layer}/${table}`;
+  }
+
+  private snapshot(reference: string): Promise<Snapshot | undefined> {
+    const known = this.snapshots.get(reference) ?? this.lake.table(this.path(reference)).snapshot();
+    this.snapshots.set(reference, known);
+    return known;
+  }
+}
+
+async function withSession<T>(lake: Lake, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await lake.duckdb.session();
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
