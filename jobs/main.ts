@@ -5,11 +5,15 @@ import { installSignalHandlers, interruption } from "./cleanup.ts";
 import { bootstrapCommand } from "./commands/bootstrap.ts";
 import { buildCommand } from "./commands/build.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { docsCommand } from "./commands/docs.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
+import { lineageCommand } from "./commands/lineage.ts";
 import { loadCommand } from "./commands/load.ts";
 import { metricsCommand } from "./commands/metrics.ts";
+import { planCommand } from "./commands/plan.ts";
 import { publishCommand } from "./commands/publish.ts";
+import { quarantineCommand } from "./commands/quarantine.ts";
 import { runCommand } from "./commands/run.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { simulateCommand } from "./commands/simulate.ts";
@@ -48,6 +52,10 @@ function program(complain: (text: string) => void): Command {
     simulateCommand,
     statusCommand,
     schemaCommand,
+    planCommand,
+    quarantineCommand,
+    lineageCommand,
+    docsCommand,
     slotCommand,
     verifyCommand,
     sqlCommand,

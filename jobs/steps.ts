@@ -4,7 +4,8 @@ import { type IngestReport, type LoadOptions, load } from "../layers/bronze/inge
 import { keepUp } from "../layers/bronze/keep-up.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
 import { type JournalEntry, recordRun } from "../layers/journal.ts";
-import { type BuildReport, build } from "../layers/models/build.ts";
+import { reportBuild } from "../layers/lineage/open-lineage/report-build.ts";
+import { type BuildContext, type BuildReport, build } from "../layers/models/build.ts";
 import { type PublishReport, publish } from "../layers/publish/publish.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -43,10 +44,17 @@ async function ingest(
   });
 }
 
-export function buildStep(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport> {
-  const { lake, config, onProgress } = runtime;
+export function buildStep(
+  runtime: Runtime,
+  pipeline: PipelineDefinition,
+  options: Pick<BuildContext, "anew"> = {},
+): Promise<StepReport> {
+  const { lake, lakeRoot, folder, config, onProgress } = runtime;
   return recorded(runtime, pipeline, "build", async () => {
-    const tables = await build({ lake, concurrency: config.concurrency, onProgress }, pipeline);
+    const context = { lake, lakeRoot, folder, openLineage: config.openLineage, onProgress };
+    const tables = await reportBuild(context, pipeline, (watched) =>
+      build({ lake, concurrency: config.concurrency, onProgress: watched, ...options }, pipeline),
+    );
     const entries = tables.map((t) => entry(t.model, t.status, t.rowsIn, t.rowsOut, t.bytes, t.version));
     return { tables, entries };
   });

@@ -83,3 +83,27 @@ it("never shows an address that may hold a password", () => {
   expect(error.message).toContain("DATABASE_URL");
   expect(JSON.stringify({ ...error, message: error.message })).not.toContain("hunter2");
 });
+
+it("takes where OpenLineage events go, and never shows the address or the key", () => {
+  expect(parse({}).openLineage).toBeUndefined();
+  expect(parse({ openLineage: { file: "./events.jsonl" } }).openLineage).toEqual({
+    file: "./events.jsonl",
+    namespace: "ingot",
+  });
+  const environment = { OPENLINEAGE_URL: "http://localhost:5000", OPENLINEAGE_API_KEY: "hunter2" };
+  expect(parse({ openLineage: { namespace: "shop", url: "http://other" } }, environment).openLineage).toEqual(
+    {
+      url: "http://localhost:5000",
+      apiKey: "hunter2",
+      namespace: "shop",
+    },
+  );
+  expect(parse({}, { OPENLINEAGE_API_KEY: "hunter2" }).openLineage).toMatchObject({ namespace: "ingot" });
+  expect(failure({ openLineage: {} }).allowed).toBe("{ url } or { file }, or both");
+  expect(failure({}, { OPENLINEAGE_URL: "localhost:5000" })).toMatchObject({
+    message: expect.stringContaining("OPENLINEAGE_URL"),
+    allowed: expect.stringContaining("http://"),
+  });
+  const withKeys = failure({ openLineage: { url: "ftp://me:hunter2@host", apiKey: "" } });
+  expect(JSON.stringify({ ...withKeys, message: withKeys.message })).not.toContain("hunter2");
+});

@@ -27,6 +27,21 @@ const s3Shape = z.strictObject({
   httpfs: z.string().min(1, "the file httpfs.duckdb_extension").optional(),
 });
 
+/** Where OpenLineage events of builds go. */
+const openLineageShape = z
+  .strictObject({
+    /** Address of a service that takes them. */
+    url: z.url({ protocol: /^https?$/, error: "an address such as http://localhost:5000" }).optional(),
+    /** Sent to the service as a bearer token. */
+    apiKey: z.string().min(1, "a key").optional(),
+    /** File that they are appended to, one a line; relative to the configuration file. */
+    file: z.string().min(1, "a file such as ./openlineage.jsonl").optional(),
+    /** Namespace of the jobs. */
+    namespace: z.string().min(1, "a name").default("ingot"),
+  })
+  // A key alone comes from an environment that other programs share.
+  .refine(({ url, file, apiKey }) => (url ?? file ?? apiKey) !== undefined, "{ url } or { file }, or both");
+
 /** Keys of a configuration file, beside `pipelines`. */
 export const settingsShape = {
   /** Root of the lake: a folder, relative to the configuration file, or `s3://bucket/prefix`. */
@@ -45,6 +60,8 @@ export const settingsShape = {
   /** Room for data files fetched from S3, in megabytes; INGOT_CACHE says where. */
   cacheMb: count(100, 100_000_000).default(10_000),
   s3: s3Shape.prefault({}),
+  /** Report builds to a catalogue that speaks OpenLineage. */
+  openLineage: openLineageShape.optional(),
 };
 
 /** Environment variables that override a key, in order of preference. */
@@ -63,6 +80,8 @@ const OVERRIDES: readonly (readonly [variable: string, key: string])[] = [
   ["AWS_DEFAULT_REGION", "s3.region"],
   ["INGOT_S3_PATH_STYLE", "s3.pathStyle"],
   ["INGOT_S3_HTTPFS", "s3.httpfs"],
+  ["OPENLINEAGE_URL", "openLineage.url"],
+  ["OPENLINEAGE_API_KEY", "openLineage.apiKey"],
 ];
 
 /** Where each overridden key came from: the name of the variable. */
@@ -97,7 +116,14 @@ export function s3FromEnvironment(
 }
 
 /** Keys whose values may hold a password: named in errors, never shown. */
-const SECRET = new Set(["database", "redis", "s3.endpoint"]);
+const SECRET = new Set([
+  "database",
+  "redis",
+  "s3.endpoint",
+  "openLineage",
+  "openLineage.url",
+  "openLineage.apiKey",
+]);
 
 /** The error for the first value that the schema refused: the key, where it came from, the value, what is allowed. */
 export function settingsError(
