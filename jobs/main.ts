@@ -22,6 +22,7 @@ import { sqlCommand } from "./commands/sql.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { tableCommand } from "./commands/table.ts";
+import { testCommand } from "./commands/test.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { printError } from "./terminal/print-error.ts";
 
@@ -53,6 +54,7 @@ function program(complain: (text: string) => void): Command {
     statusCommand,
     schemaCommand,
     planCommand,
+    testCommand,
     quarantineCommand,
     lineageCommand,
     docsCommand,

@@ -47,7 +47,7 @@ async function ingest(
 export function buildStep(
   runtime: Runtime,
   pipeline: PipelineDefinition,
-  options: Pick<BuildContext, "anew"> = {},
+  options: Pick<BuildContext, "anew" | "select"> = {},
 ): Promise<StepReport> {
   const { lake, lakeRoot, folder, config, onProgress } = runtime;
   return recorded(runtime, pipeline, "build", async () => {

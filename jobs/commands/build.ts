@@ -1,10 +1,35 @@
-import { buildStep } from "../steps.ts";
-import { stepCommand } from "./step-command.ts";
+import { Command } from "commander";
+import { type GlobalOptions, withRuntime } from "../runtime.ts";
+import { buildStep, type StepReport } from "../steps.ts";
+import { jsonText } from "../terminal/json-text.ts";
+import { summary } from "./step-command.ts";
+
+interface Options extends GlobalOptions {
+  readonly select?: readonly string[];
+  readonly anew?: readonly string[];
+}
 
 export const buildCommand = () =>
-  stepCommand({
-    name: "build",
-    description: "Bring silver and gold up to what bronze holds.",
-    examples: "  ingot build\n  ingot build commerce --json",
-    steps: async (runtime, pipeline) => [await buildStep(runtime, pipeline)],
-  });
+  new Command("build")
+    .description("Bring silver and gold up to what bronze holds.")
+    .argument("[pipeline]", "name of a pipeline; all of them by default")
+    .option(
+      "--select <models...>",
+      "only these: gold.x, silver.*, +gold.x with what it reads, silver.y+ with what reads it",
+    )
+    .option("--anew <models...>", "make these anew, whatever changed")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ingot build\n  ingot build commerce --json\n  ingot build commerce --select +gold.daily_revenue\n  ingot build commerce --select silver.orders+ --anew silver.orders",
+    )
+    .action(async (name: string | undefined, _options: object, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      await withRuntime(options, async (runtime) => {
+        const { select, anew = [] } = options;
+        const reports: StepReport[] = [];
+        for (const pipeline of runtime.pipelines(name))
+          reports.push(await buildStep(runtime, pipeline, { select, anew }));
+        runtime.endProgress();
+        process.stdout.write(options.json ? `${jsonText({ steps: reports })}\n` : summary(reports));
+      });
+    });

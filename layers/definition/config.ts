@@ -108,6 +108,7 @@ const pipelineSchema = z.strictObject({
       }),
     )
     .optional(),
+  tests: isFunction.optional(),
   bootstrap: isFunction.optional(),
   simulate: isFunction.optional(),
 });

@@ -1,6 +1,7 @@
 /** What a pipeline is: data, no behaviour. The jobs read it; the layers carry it out. */
 import type { ProgressListener } from "../../lakehouse/progress.ts";
 import type { AnyContract } from "../../schemas/table.ts";
+import type { ModelTest } from "./model-test.ts";
 
 /**
  * What happens when a source table's columns are no longer those of its bronze table. `evolve`: bronze gets the new
@@ -170,6 +171,8 @@ export interface PipelineDefinition {
   readonly publish?: readonly PublishedMetric[];
   /** Creates and fills the source database; does nothing where that is done. */
   readonly bootstrap?: (context: ProgramContext, options: BootstrapOptions) => Promise<void>;
+  /** Tests of its models, which `ingot test` runs. */
+  readonly tests?: () => Promise<readonly ModelTest[]>;
   /** Goes on changing the source as the real system would. */
   readonly simulate?: (context: ProgramContext, options: SimulateOptions) => Promise<SimulateResult>;
 }

@@ -16,14 +16,17 @@ import { type Model, readModels } from "./model.ts";
 import { quarantinePath } from "./quarantine/quarantine-table.ts";
 import { consumedVersions, isModelTable } from "./record.ts";
 import type { ModelResult, ModelRun } from "./run.ts";
+import { selectModels } from "./select.ts";
 
 export interface BuildContext {
   readonly lake: Lake;
   /** Models built at once. */
   readonly concurrency: number;
   readonly onProgress: ProgressListener;
-  /** Models that are made anew, whatever changed: `silver.orders`. */
+  /** Selectors of models that are made anew, whatever changed. */
   readonly anew?: readonly string[];
+  /** Selectors of the models to build, as `selectModels` has them; all by default. The others stay as they are. */
+  readonly select?: readonly string[] | undefined;
 }
 
 export interface BuildReport extends ModelResult {
@@ -34,19 +37,21 @@ export interface BuildReport extends ModelResult {
 /** Runs every model. A model that fails stops those that read it; the others go on, and the first failure is thrown. */
 export async function build(context: BuildContext, pipeline: PipelineDefinition): Promise<BuildReport[]> {
   const { lake } = context;
-  const models = await readModels(lake.duckdb, pipeline);
+  const all = await readModels(lake.duckdb, pipeline);
+  const models = context.select === undefined ? all : selectModels(all, context.select);
+  const anew = new Set(selectModels(all, context.anew ?? []).map(({ name }) => name));
   // First the targets, then bronze: a rival that builds from newer inputs in between has then changed a target that
   // this run knows in its former state, and this run's commit on it is a conflict.
   const bases = new Map<string, Snapshot | undefined>();
   for (const model of models) bases.set(model.name, await ownTable(lake, pipeline, model));
   const snapshots = new Map<string, Snapshot>();
   const tables = new Map<string, DeltaTable>();
-  // Bronze is pinned before the first model runs: all models of a run see one moment.
+  // What this run does not make is pinned before the first model runs: all models of a run see one moment.
   for (const reference of new Set(models.flatMap((model) => model.references))) {
     tables.set(reference, tableOf(lake, pipeline, reference));
-    if (!reference.startsWith("bronze.")) continue;
+    if (bases.has(reference)) continue;
     const snapshot = await tableOf(lake, pipeline, reference).snapshot();
-    if (snapshot === undefined || isLoading(snapshot)) throw notLoaded(reference);
+    if (snapshot === undefined || isLoading(snapshot)) throw notThere(reference);
     snapshots.set(reference, snapshot);
   }
   const limit = pLimit(context.concurrency);
@@ -56,7 +61,16 @@ export async function build(context: BuildContext, pipeline: PipelineDefinition)
     running.set(
       model.name,
       Promise.all(upstream).then(() =>
-        limit(() => buildModel(context, pipeline, model, bases.get(model.name), snapshots, tables)),
+        limit(() => {
+          const base = bases.get(model.name);
+          return buildModel(context, pipeline, {
+            model,
+            base,
+            anew: anew.has(model.name),
+            snapshots,
+            tables,
+          });
+        }),
       ),
     );
   }
@@ -73,13 +87,18 @@ const RUNS: Readonly<Record<ModelKind, (run: ModelRun) => Promise<ModelResult>>>
   full: runFull,
 };
 
+interface ModelBuild {
+  readonly model: Model;
+  readonly base: Snapshot | undefined;
+  readonly anew: boolean;
+  readonly snapshots: Map<string, Snapshot>;
+  readonly tables: ReadonlyMap<string, DeltaTable>;
+}
+
 async function buildModel(
   context: BuildContext,
   pipeline: PipelineDefinition,
-  model: Model,
-  base: Snapshot | undefined,
-  snapshots: Map<string, Snapshot>,
-  tables: ReadonlyMap<string, DeltaTable>,
+  { model, base, anew, snapshots, tables }: ModelBuild,
 ): Promise<BuildReport> {
   const task = model.name;
   const target = tableOf(context.lake, pipeline, model.name);
@@ -89,7 +108,6 @@ async function buildModel(
       return snapshot ? [[name, snapshot]] : [];
     }),
   );
-  const anew = context.anew?.includes(model.name) === true;
   const consumed = anew ? undefined : consumedVersions(base, model, inputs);
   if (base && consumed && [...inputs].every(([name, input]) => consumed.get(name) === input.version)) {
     snapshots.set(model.name, base);
@@ -151,10 +169,18 @@ function tableOf(lake: Lake, pipeline: PipelineDefinition, reference: string): D
   return lake.table(path);
 }
 
-function notLoaded(reference: string): TerminalError {
-  return new TerminalError(`${reference} was not loaded yet, or not to its end`, {
-    code: "BUILD_NOT_LOADED",
-    value: reference,
-    next: "Run `ingot load` first, or `ingot run`, which does both.",
-  });
+function notThere(reference: string): TerminalError {
+  const isBronze = reference.startsWith("bronze.");
+  return new TerminalError(
+    isBronze
+      ? `${reference} was not loaded yet, or not to its end`
+      : `${reference} was not built yet, and is not selected`,
+    {
+      code: isBronze ? "BUILD_NOT_LOADED" : "BUILD_NOT_BUILT",
+      value: reference,
+      next: isBronze
+        ? "Run `ingot load` first, or `ingot run`, which does both."
+        : "Select it too: + before a model takes in all that it reads.",
+    },
+  );
 }

@@ -72,6 +72,8 @@ export const commerce: PipelineDefinition = {
     },
   ],
 
+  tests: async () => (await import("./tests.ts")).tests,
+
   // Loaded when they are called: no other command needs the shop's makers.
   bootstrap: async (context, options) => (await import("./source/bootstrap.ts")).bootstrap(context, options),
   simulate: async (context, options) => (await import("./source/simulate.ts")).simulate(context, options),

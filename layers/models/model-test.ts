@@ -1,0 +1,212 @@
+/**
+ * Tests of models on a few rows: what a model makes of given rows, and of changes after them, step by step. Each step is
+ * built as in production, and at the end the table must be what a rebuild makes it.
+ */
+import { rm } from "node:fs/promises";
+import { mergeRows } from "../../lakehouse/delta/change/merge.ts";
+import { createTable } from "../../lakehouse/delta/create.ts";
+import { inferSchema } from "../../lakehouse/delta/infer-schema.ts";
+import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
+import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import { withSource } from "../../lakehouse/delta/source.ts";
+import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
+import { identifier, identifiers } from "../../lakehouse/duckdb/quote.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
+import { Lake, type TablePath } from "../../lakehouse/lake.ts";
+import { ignoreProgress } from "../../lakehouse/progress.ts";
+import { makeScratch } from "../../lakehouse/scratch.ts";
+import { LocalStore } from "../../lakehouse/store/local.ts";
+import type { AnyContract } from "../../schemas/table.ts";
+import { META, SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
+import type { GivenRows, ModelTest, ModelTestStep } from "../definition/model-test.ts";
+import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { build } from "./build.ts";
+import { contractSchema } from "./contract.ts";
+
+/** Rows that one side has and the other lacks, as JSON. */
+export interface ModelTestFailure {
+  /** 0 for what was given, 1 for the first step after it; the number after the last for the rebuild. */
+  readonly step: number;
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+}
+
+const PROPERTIES = { "delta.enableChangeDataFeed": "true", "delta.enableDeletionVectors": "true" };
+
+/** Runs a test in a lake of its own. Undefined where all is as expected; errors of the model reject. */
+export async function runModelTest(
+  duckdb: DuckDb,
+  pipeline: PipelineDefinition,
+  test: ModelTest,
+): Promise<ModelTestFailure | undefined> {
+  const folder = await makeScratch();
+  try {
+    const bench = new Bench(new Lake(new LocalStore(folder), duckdb), pipeline, test);
+    const steps: readonly ModelTestStep[] = [
+      { change: test.given, expect: test.expect },
+      ...(test.then ?? []),
+    ];
+    for (const [step, content] of steps.entries()) {
+      await bench.apply(content, step);
+      await bench.build(false);
+      const failure = await bench.compare(content.expect, step);
+      if (failure) return failure;
+    }
+    await bench.build(true);
+    return await bench.compare(steps.at(-1)?.expect ?? [], steps.length);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+class Bench {
+  private readonly lake: Lake;
+  private readonly pipeline: PipelineDefinition;
+  private readonly model: string;
+  private readonly contracts: ReadonlyMap<string, AnyContract>;
+  private changes = 0;
+
+  constructor(lake: Lake, pipeline: PipelineDefinition, { model }: ModelTest) {
+    this.lake = lake;
+    this.pipeline = pipeline;
+    this.model = model;
+    this.contracts = new Map(
+      (["silver", "gold"] as const).flatMap((layer) =>
+        Object.entries(pipeline[layer] ?? {}).map(
+          ([name, { contract }]) => [`${layer}.${name}`, contract] as const,
+        ),
+      ),
+    );
+    if (!this.contracts.has(model)) throw unknownTable(model, [...this.contracts.keys()]);
+  }
+
+  async apply({ change = {}, remove = {} }: ModelTestStep, step: number): Promise<void> {
+    if (step === 0) await this.createInputs();
+    for (const [reference, rows] of Object.entries(change)) {
+      if (reference.startsWith("bronze.")) await this.writeBronze(reference, rows);
+      else await this.writeModel(reference, rows, "change");
+    }
+    for (const [reference, rows] of Object.entries(remove)) await this.writeModel(reference, rows, "remove");
+  }
+
+  async build(anew: boolean): Promise<void> {
+    const { lake, pipeline, model } = this;
+    const names = [model];
+    await build(
+      { lake, concurrency: 1, onProgress: ignoreProgress, select: names, anew: anew ? names : [] },
+      pipeline,
+    );
+  }
+
+  async compare(expected: ModelTestStep["expect"], step: number): Promise<ModelTestFailure | undefined> {
+    const schema = contractSchema(this.contractOf(this.model));
+    const named = new Set(expected.flatMap((row) => Object.keys(row)));
+    const fields = named.size === 0 ? schema.fields : schema.fields.filter(({ name }) => named.has(name));
+    const columns = identifiers(fields.map(({ name }) => name));
+    const table = this.table(this.model);
+    const found = `SELECT ${columns} FROM (${await scanSql(table.store, scannable(await table.existingSnapshot()))})`;
+    return withSource({ rows: expected }, { type: "struct", fields }, async (wanted) => {
+      const rows = (sql: string) =>
+        this.lake.duckdb.rows(`SELECT to_json(t)::VARCHAR AS row FROM (${sql}) AS t ORDER BY ALL`);
+      const missing = await rows(`SELECT ${columns} FROM (${wanted}) EXCEPT ALL ${found}`);
+      const unexpected = await rows(`${found} EXCEPT ALL SELECT ${columns} FROM (${wanted})`);
+      if (missing.length + unexpected.length === 0) return undefined;
+      const texts = (list: typeof missing) => list.map(({ row }) => String(row));
+      return { step, missing: texts(missing), unexpected: texts(unexpected) };
+    });
+  }
+
+  /** Tables of silver and gold that the model may read, without rows. */
+  private async createInputs(): Promise<void> {
+    for (const [reference, contract] of this.contracts) {
+      if (reference === this.model) continue;
+      const schema = contractSchema(contract);
+      await createTable(this.table(reference), {
+        schema,
+        properties: PROPERTIES,
+        features: ["domainMetadata"],
+      });
+    }
+  }
+
+  private async writeModel(reference: string, rows: GivenRows, what: "change" | "remove"): Promise<void> {
+    const contract = this.contractOf(reference);
+    const key = contract.key.map((name) => `target.${identifier(name)} = source.${identifier(name)}`);
+    const source = typeof rows === "string" ? rows : { rows };
+    await mergeRows(this.table(reference), {
+      source,
+      on: key.join(" AND ") || "false",
+      ...(what === "remove"
+        ? { matched: [{ delete: true }] }
+        : { matched: [{ update: "all" }], notMatched: [{ insert: "all" }] }),
+    });
+  }
+
+  private async writeBronze(reference: string, rows: GivenRows): Promise<void> {
+    if (typeof rows !== "string") throw bronzeRows(reference);
+    const session = await this.lake.duckdb.session();
+    try {
+      const columns = await session.describe(rows);
+      const own = columns.filter(({ name }) => name !== META.operation);
+      const operation = own.length < columns.length ? META.operation : "'i'";
+      const names = identifiers(own.map(({ name }) => name));
+      this.changes += 1;
+      const sql = `SELECT ${names}, ${operation} AS ${META.operation}, ${this.changes * 100}::BIGINT AS ${META.lsn},
+        row_number() OVER () AS ${META.sequence}, NULL::BIGINT AS ${META.transaction},
+        NULL::TIMESTAMPTZ AS ${META.committedAt}, now() AS ${META.ingestedAt}, NULL::VARCHAR AS ${META.rescued} FROM (${rows})`;
+      const table = this.table(reference);
+      const schema = bronzeSchema(inferSchema(own));
+      const configuration = JSON.stringify({ key: this.contractOf(this.model).key });
+      await table.write({
+        operation: "WRITE",
+        base: await table.snapshot(),
+        schema,
+        staged: await table.stage(session, sql, schema),
+        reads: "nothing",
+        domains: [{ domain: SOURCE_DOMAIN, configuration, removed: false }],
+      });
+    } finally {
+      await session.close();
+    }
+  }
+
+  private contractOf(reference: string): AnyContract {
+    const contract = this.contracts.get(reference);
+    if (contract === undefined) throw unknownTable(reference, [...this.contracts.keys()]);
+    return contract;
+  }
+
+  private table(reference: string) {
+    const [layer = "", name = ""] = reference.split(".");
+    const path: TablePath = `${this.pipeline.name}/${layer}/${name}`;
+    return this.lake.table(path);
+  }
+}
+
+const bronzeSchema = ({ fields }: StructType): StructType => ({
+  type: "struct",
+  fields: [
+    ...fields,
+    field(META.operation, "string"),
+    field(META.lsn, "long"),
+    field(META.sequence, "long"),
+    field(META.transaction, "long"),
+    field(META.committedAt, "timestamp"),
+    field(META.ingestedAt, "timestamp"),
+    field(META.rescued, "string"),
+  ],
+});
+
+const unknownTable = (reference: string, known: readonly string[]) =>
+  new TerminalError(`a test names ${reference}, which is no model of the pipeline`, {
+    code: "MODEL_TEST",
+    value: reference,
+    allowed: known.join(", "),
+  });
+
+const bronzeRows = (reference: string) =>
+  new TerminalError(`rows of ${reference} are given as SQL: bronze has no contract that would type them`, {
+    code: "MODEL_TEST",
+    value: reference,
+    next: "Write SELECT … FROM (VALUES …), with a cast for each column's type.",
+  });
