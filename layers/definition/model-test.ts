@@ -23,5 +23,5 @@ export interface ModelTest extends Pick<ModelTestStep, "expect"> {
   readonly model: string;
   /** What the inputs hold at first; those that are not named are empty. */
   readonly given: Readonly<Record<string, GivenRows>>;
-  readonly then?: readonly ModelTestStep[];
+  readonly steps?: readonly ModelTestStep[];
 }

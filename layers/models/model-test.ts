@@ -44,7 +44,7 @@ export async function runModelTest(
     const bench = new Bench(new Lake(new LocalStore(folder), duckdb), pipeline, test);
     const steps: readonly ModelTestStep[] = [
       { change: test.given, expect: test.expect },
-      ...(test.then ?? []),
+      ...(test.steps ?? []),
     ];
     for (const [step, content] of steps.entries()) {
       await bench.apply(content, step);

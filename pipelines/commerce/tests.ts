@@ -35,7 +35,7 @@ export const tests: readonly ModelTest[] = [
       "silver.orders": [order(1, "2026-05-01", "10.00"), order(2, "2026-05-01", "5.00", "cancelled")],
     },
     expect: [{ day: "2026-05-01", placed: 2n, orders: 1n, revenue: "10.00" }],
-    then: [
+    steps: [
       {
         change: {
           "silver.orders": [order(1, "2026-05-01", "10.00", "refunded"), order(3, "2026-05-02", "7.50")],
@@ -59,7 +59,7 @@ export const tests: readonly ModelTest[] = [
       { day: "2026-05-01", carts: 2n, orders: 0n, conversion_rate: 0 },
       { day: "2026-05-02", carts: 1n, orders: 0n, conversion_rate: 0 },
     ],
-    then: [
+    steps: [
       {
         change: { "silver.orders": [order(2, "2026-06-30", "9.00")] },
         expect: [
@@ -80,7 +80,7 @@ export const tests: readonly ModelTest[] = [
       { quarter_start: "2026-04-01", product_id: 7n, units: 3n, revenue: "30.00" },
       { quarter_start: "2026-07-01", product_id: 7n, units: 1n, revenue: "5.00" },
     ],
-    then: [
+    steps: [
       {
         change: { "silver.orders": [order(1, "2026-05-01", "30.00", "refunded")] },
         expect: [{ quarter_start: "2026-07-01", product_id: 7n, units: 1n, revenue: "5.00" }],
@@ -96,7 +96,7 @@ export const tests: readonly ModelTest[] = [
       { day: "2026-05-02", revenue: "0.00", orders: 0n, previous_revenue: "100.00", growth_percent: -100 },
       { day: "2026-05-03", revenue: "50.00", orders: 1n, previous_revenue: "0.00", growth_percent: null },
     ],
-    then: [
+    steps: [
       {
         change: { "gold.daily_sales": [sale("2026-05-02", "150.00")] },
         expect: [
@@ -112,7 +112,7 @@ export const tests: readonly ModelTest[] = [
     model: "gold.abandoned_cart_rate",
     given: {},
     expect: [{ carts: 0n, abandoned: 0n, rate: null }],
-    then: [
+    steps: [
       {
         change: {
           "gold.daily_conversion": [
@@ -139,7 +139,7 @@ export const tests: readonly ModelTest[] = [
       { quarter: "2026-Q2", rank: 1n, product_id: 2n, product_name: null, units: 5n, revenue: "20.00" },
       { quarter: "2026-Q2", rank: 2n, product_id: 1n, product_name: null, units: 5n, revenue: "10.00" },
     ],
-    then: [
+    steps: [
       {
         remove: { "gold.product_sales": [{ quarter_start: "2026-04-01", product_id: 2n }] },
         expect: [{ quarter: "2026-Q2", rank: 1n, product_id: 1n, units: 5n, revenue: "10.00" }],
