@@ -76,7 +76,7 @@ const replayCommand = () =>
 
 const dropCommand = () =>
   new Command("drop")
-    .description("Take rows out of quarantine for good. They come back when the table is made anew.")
+    .description("Take rows out of quarantine. They come back when the table is made anew.")
     .argument(...TABLE)
     .option("--rule <rule>", "only rows that break this rule")
     .action(async (name: string, _options: object, command: Command) => {

@@ -16,7 +16,7 @@ import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { META, META_COLUMNS, sourceKey } from "../definition/bronze-columns.ts";
 import { newestSql } from "../definition/bronze-state.ts";
 import { commitNothing, commitRebuild } from "./commit-model.ts";
-import { checkColumns, contractSchema, rowsOfModel } from "./contract.ts";
+import { checkColumns, contractSchema, modelError, rowsOfModel } from "./contract.ts";
 import { stagedSql, stageModel, stageRows } from "./model-table.ts";
 import type { Model } from "./planned-model.ts";
 import { clearQuarantine, holdBroken, splitRows } from "./quarantine/hold.ts";
@@ -41,29 +41,41 @@ export async function runMerge(run: ModelRun): Promise<ModelResult> {
 async function rebuild(run: ModelRun, source: Snapshot, table: DeltaTable): Promise<ModelResult> {
   await viewOfChange(run, source, table, [...source.files.values()], "VIEW");
   await checkColumns(run.session, run.model);
-  const { staged, held } = await stageKept(run);
+  const staged = await stageClean(run);
+  if (staged === undefined) return rebuildSplit(run);
+  await checkStaged(run, staged, run.model.sql, "changes");
+  await clearQuarantine(run, "changes");
+  return { ...(await commitRebuild(run, staged)), held: 0 };
+}
+
+/** Stages all rows in one go, as most often they keep the contract; undefined where one does not. */
+async function stageClean(run: ModelRun): Promise<Staged | undefined> {
   try {
-    await checkKeys(run, await stagedSql(run, staged), "changes");
+    return await stageModel(run, run.model.sql);
+  } catch (error) {
+    if (codeOf(error) !== "CONTRACT_BROKEN" && !isUncast(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Rows that break the contract are set aside: the others are gone through once more. */
+async function rebuildSplit(run: ModelRun): Promise<ModelResult> {
+  await run.session.run("CREATE TABLE newest AS FROM changes");
+  const rows = await lenientSql(run.target.duckdb, run.model);
+  const { kept, held, write } = await splitRows(run, rows, "newest");
+  const staged = await stageRows(run, kept);
+  await checkStaged(run, staged, rows, "newest");
+  await write();
+  return { ...(await commitRebuild(run, staged)), held };
+}
+
+async function checkStaged(run: ModelRun, staged: Staged, sql: string, known: string): Promise<void> {
+  try {
+    await checkKeys(run, await stagedSql(run, staged), sql, known);
   } catch (error) {
     await run.target.discard(staged);
     throw error;
   }
-  return { ...(await commitRebuild(run, staged)), held };
-}
-
-/** Stages the rows that keep the contract: in one go where all do, as most often. */
-async function stageKept(run: ModelRun): Promise<{ readonly staged: Staged; readonly held: number }> {
-  try {
-    const staged = await stageModel(run, run.model.sql);
-    await clearQuarantine(run);
-    return { staged, held: 0 };
-  } catch (error) {
-    if (codeOf(error) !== "CONTRACT_BROKEN" && !isUncast(error)) throw error;
-  }
-  // The rows are gone through twice, and the view says which is the newest of a key.
-  await run.session.run("CREATE TABLE newest AS FROM changes");
-  const { kept, held } = await splitRows(run, "newest");
-  return { staged: await stageRows(run, kept), held };
 }
 
 /** Lays the change over the table. */
@@ -81,7 +93,9 @@ async function increment(
     () => session.run(`CREATE VIEW candidates AS SELECT *, false AS ${UNCAST} FROM strict`),
     async (error: unknown) => {
       if (!isUncast(error)) throw error;
-      await session.run(`CREATE TABLE candidates AS ${await lenientSql(target.duckdb, model)}`);
+      await modelError(model, async () =>
+        session.run(`CREATE TABLE candidates AS ${await lenientSql(target.duckdb, model)}`),
+      );
     },
   );
   // What has no place in the type of the key cannot be in the table either.
@@ -91,7 +105,7 @@ async function increment(
     return `TRY_CAST(${name} AS ${duckdbType(f.type)}) AS ${name}`;
   });
   await session.run(`CREATE TABLE keys AS SELECT DISTINCT ${columns.join(", ")} FROM changes`);
-  await checkKeys(run, "SELECT * FROM candidates", "keys");
+  await checkKeys(run, "FROM candidates", "FROM candidates", "keys");
   const held = await holdBroken(run, "candidates", "result", { changes: "changes", keys: "keys" });
   const rowsIn = await countChanges(session);
   return { ...(await replaceByKey(run, base, { keys: "keys", rows: "result", rowsIn })), held };
@@ -190,14 +204,23 @@ async function viewOfChange(
   );
 }
 
-/** Each key once, and none that the change does not have: a model that invents or repeats keys cannot be kept. */
-async function checkKeys({ session, model }: ModelRun, rows: string, known: string): Promise<void> {
+/**
+ * Each key once, and none that `known` does not have: a model that invents or repeats keys cannot be kept. `rows` are
+ * those that are to be there, `all` what the model gives.
+ */
+async function checkKeys(
+  { session, model }: ModelRun,
+  rows: string,
+  all: string,
+  known: string,
+): Promise<void> {
   const key = identifiers(model.contract.key);
-  const result = known === "keys" ? rows : `${model.sql}\n`;
-  const [counts] = await session.rows(
-    `SELECT count(*) - count(DISTINCT (${key})) AS repeated,
-            (SELECT count(*) FROM (${result}) ANTI JOIN ${known} USING (${key})) AS invented
-       FROM (${rows})`,
+  const [counts] = await modelError(model, () =>
+    session.rows(
+      `SELECT count(*) - count(DISTINCT (${key})) AS repeated,
+              (SELECT count(*) FROM (${all}\n) ANTI JOIN ${known} USING (${key})) AS invented
+         FROM (${rows})`,
+    ),
   );
   const [repeated, invented] = [Number(counts?.repeated), Number(counts?.invented)];
   if (repeated === 0 && invented === 0) return;

@@ -48,6 +48,14 @@ export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): 
 
 /** Refuses what the kind of a model cannot keep up to date. */
 async function planned(duckdb: DuckDb, model: Model): Promise<Model> {
+  if (model.kind === "merge" && model.layer !== "silver") {
+    throw new TerminalError(`model ${model.name} cannot be kept as current state outside of silver`, {
+      code: "MODEL_MERGE",
+      value: model.file,
+      allowed: "merge in silver; aggregate and full in gold",
+      next: "Move it to silver.",
+    });
+  }
   if (model.kind === "aggregate") return { ...model, groups: await planGroups(duckdb, model) };
   if (model.kind !== "full") await checkRowwise(duckdb, model);
   return model;

@@ -1,8 +1,8 @@
 /** Rows that break a contract where there is no quarantine for them: the run fails, and says by which row. */
 import { typedSql } from "../../lakehouse/delta/schema.ts";
-import { literal } from "../../lakehouse/duckdb/quote.ts";
+import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
 import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
-import { contractSchema, refuseNulls } from "./contract.ts";
+import { contractSchema, modelError, refuseNulls } from "./contract.ts";
 import { type RowRules, rowRules } from "./quarantine/contract-rules.ts";
 import type { ModelRun } from "./run.ts";
 
@@ -40,17 +40,26 @@ export async function refusingBroken<T>(
 
 /** Nulls are counted as rows are written, which is enough where they fail the run. */
 const rulesOf = (run: ModelRun, sql: string) =>
-  rowRules(
-    run.session,
-    run.model,
-    sql,
-    ({ name, column }) => run.quarantine !== undefined || name !== `${column}.required`,
+  modelError(run.model, () =>
+    rowRules(
+      run.session,
+      run.model,
+      sql,
+      ({ name, column }) => run.quarantine !== undefined || name !== `${column}.required`,
+    ),
   );
 
 /** The error that shows a row which breaks the contract; undefined where none does. */
 async function exampleOf({ session, model }: ModelRun, relation: string, rules: RowRules) {
-  const [found] = await session.rows(
-    `SELECT to_json(t)::VARCHAR AS row, to_json(${rules.broken})::VARCHAR AS rules FROM ${relation} AS t WHERE NOT ${rules.ok} LIMIT 1`,
+  // An error is read by more people than a table.
+  const shown = Object.entries(model.contract.columns).filter(
+    ([, { sensitivity }]) => sensitivity === undefined,
+  );
+  const members = shown.map(([name]) => `${literal(name)}, ${identifier(name)}`);
+  const [found] = await modelError(model, () =>
+    session.rows(
+      `SELECT json_object(${members.join(", ")})::VARCHAR AS row, to_json(${rules.broken})::VARCHAR AS rules FROM ${relation} WHERE NOT ${rules.ok} LIMIT 1`,
+    ),
   );
   if (found === undefined) return undefined;
   const names: readonly string[] = JSON.parse(String(found.rules));

@@ -40,6 +40,12 @@ async function oddityOf(
   const aggregates = await functionsIn(duckdb, node, "aggregate");
   if (aggregates.length > 0) return `has an aggregate (${aggregates.join(", ")})`;
   if (nodes.some((n) => n.class === "WINDOW")) return "has a window function";
+  if (nodes.some(({ type }) => type === "SET_OPERATION_NODE" || type === "RECURSIVE_CTE_NODE"))
+    return "joins the rows of several queries";
+  if (nodes.some((n) => nodesOf(n.group_expressions).length > 0)) return "groups rows";
+  if (nodes.some((n) => n.type === "SELECT_NODE" && n.sample !== null)) return "takes a sample";
+  const unsteady = await functionsIn(duckdb, node, "unsteady");
+  if (unsteady.length > 0) return `asks for what is different each time (${unsteady.join(", ")})`;
   const modifiers = nodes.flatMap((n) => nodesOf(n.modifiers));
   if (modifiers.some(({ type }) => type !== "ORDER_MODIFIER")) return "has a LIMIT or DISTINCT clause";
   return undefined;

@@ -2,7 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
-import { Lake } from "../../lakehouse/lake.ts";
+import { DeltaTable } from "../../lakehouse/delta/table.ts";
+import { Lake, type TablePath } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import {
   aggregate,
@@ -51,13 +52,16 @@ const gradesUpTo = (most: bigint) =>
   });
 const perGrade = gradesUpTo(1000n);
 
-beforeAll(async () => {
-  await mkdir(`${folder.path}/silver`);
-  await mkdir(`${folder.path}/gold`);
-  await writeFile(
+const writeSql = () =>
+  writeFile(
     `${folder.path}/silver/orders.sql`,
     "SELECT id, customer, amount, CAST(status AS INTEGER) AS grade FROM bronze.orders WHERE status <> 'skip'",
   );
+
+beforeAll(async () => {
+  await mkdir(`${folder.path}/silver`);
+  await mkdir(`${folder.path}/gold`);
+  await writeSql();
   await writeFile(
     `${folder.path}/gold/grades.sql`,
     "SELECT grade, count(*) AS orders FROM silver.orders GROUP BY grade",
@@ -272,4 +276,65 @@ it("fails where gold breaks its contract, and leaves its table as it was", async
   expect(await queryTable(lake, "shop/gold/grades", "SELECT orders::INTEGER AS orders FROM t")).toEqual([
     { orders: 1 },
   ]);
+});
+
+it("sets aside a row whose value neither casts nor can be compared, and can be made anew after it", async () => {
+  await writeFile(
+    `${folder.path}/silver/orders.sql`,
+    "SELECT id, customer, amount, CAST(status AS INTEGER) AS grade FROM bronze.orders WHERE grade >= 0",
+  );
+  const lake = newLake(folder.path, duckdb);
+  await write(lake, [put(1, 1, good)]);
+  await run(lake);
+  await write(lake, [put(2, 2, { ...good, status: "x" }), put(3, 3, good)]);
+  await run(lake);
+  const found = await state(lake);
+  expect(found).toEqual({ silver: [1, 3], broken: [[2, "cast,grade.required"]] });
+  await run(lake, pipelineOf(), ["silver.orders"]);
+  expect(await state(lake)).toEqual(found);
+  await writeSql();
+});
+
+/** A lake in which something happens before the quarantine of orders is first listed. */
+class WatchedLake extends Lake {
+  private readonly watched: DeltaTable;
+
+  constructor(lake: Lake, before: () => Promise<unknown>) {
+    super(lake.store, duckdb);
+    let once: Promise<unknown> | undefined;
+    const store = faultyStore(lake.store.within("shop/quarantine/orders"), ({ method }) => {
+      if (method !== "list" || once !== undefined) return undefined;
+      return {
+        before: async () => {
+          once = before();
+          await once;
+        },
+      };
+    });
+    this.watched = new DeltaTable(store, duckdb);
+  }
+
+  override table(path: TablePath): DeltaTable {
+    return path === "shop/quarantine/orders" ? this.watched : super.table(path);
+  }
+}
+
+it("loses no row when a run is overtaken by one that knows newer changes", async () => {
+  const lake = newLake(folder.path, duckdb);
+  const again = () => new Lake(lake.store, duckdb);
+  await write(lake, [put(1, 1, good), put(1, 2, good), put(1, 9, { ...good, amount: -1 })]);
+  await run(lake);
+  await write(lake, [put(2, 2, { ...good, amount: 6 })]);
+  // It has pinned bronze; then a faster one takes in that the row became bad.
+  const slow = new WatchedLake(lake, async () => {
+    await write(again(), [put(3, 2, { ...good, amount: -1 })]);
+    await run(again());
+  });
+  await expect(run(slow)).rejects.toMatchObject({ code: "MODEL_RACE_LOST" });
+  await run(again());
+  const broken = [
+    [2, "amount.min"],
+    [9, "amount.min"],
+  ];
+  expect(await state(again())).toEqual({ silver: [1], broken });
 });

@@ -63,6 +63,8 @@ export class Spool {
   private groupRows = 0;
   private fileRows = 0;
   private handedOver: Promise<void> = Promise.resolve();
+  private writing: Promise<void> = Promise.resolve();
+  private isAbandoned = false;
 
   /** `takeFile`: gets one file after the other, which is written over when what it returned has resolved. */
   constructor(
@@ -86,7 +88,9 @@ export class Spool {
       size += column?.size ?? 0;
     }
     this.groupRows += batch.rows;
-    if (this.groupRows >= GROUP_ROWS || size >= GROUP_BYTES) return this.endGroup();
+    if (this.groupRows < GROUP_ROWS && size < GROUP_BYTES) return undefined;
+    this.writing = this.endGroup();
+    return this.writing;
   }
 
   /** Hands over what is left; resolves when all files have been taken. */
@@ -98,10 +102,20 @@ export class Spool {
 
   /** Ends without the rest; resolves when no file is in use any more. */
   async abandon(): Promise<void> {
-    if (this.file) this.folder.giveBack(this.path);
-    await this.file?.close();
-    this.file = undefined;
+    this.isAbandoned = true;
+    // A connection that is lost does not wait for what is being written.
+    await this.writing.catch(() => {});
+    await this.dropFile();
     await this.handedOver.catch(() => {});
+  }
+
+  /** Lets go of the file that is being written. */
+  private async dropFile(): Promise<void> {
+    const { file } = this;
+    if (file === undefined) return;
+    this.file = undefined;
+    this.folder.giveBack(this.path);
+    await file.close().catch(() => {});
   }
 
   private async endGroup(): Promise<void> {
@@ -125,11 +139,12 @@ export class Spool {
   private async endFile(): Promise<void> {
     const { file, path, fileRows: rows } = this;
     if (file === undefined) return;
-    this.file = undefined;
-    this.fileRows = 0;
     await file.end();
     // The other file is free when its rows were taken.
     await this.handedOver;
+    if (this.isAbandoned) return;
+    this.file = undefined;
+    this.fileRows = 0;
     this.handedOver = this.takeFile({ path, rows }).finally(() => this.folder.giveBack(path));
     // Told to who waits for it next.
     this.handedOver.catch(() => {});

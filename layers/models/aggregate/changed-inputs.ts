@@ -6,6 +6,7 @@ import { identifier, identifiers } from "../../../lakehouse/duckdb/quote.ts";
 import { IngotError } from "../../../lakehouse/errors.ts";
 import { IS_NEW, readChange } from "../read-change.ts";
 import type { ModelRun } from "../run.ts";
+import { leavesOf } from "./join-tree.ts";
 import { ROWS, type State } from "./touched-tree.ts";
 
 export interface ChangedInputs {
@@ -46,8 +47,9 @@ export async function readChanges(run: ModelRun): Promise<ChangedInputs | undefi
       await session.view(schema, reference, `SELECT ${columns} FROM ${relation} WHERE ${where}`);
     }
   }
-  // A single table is not joined with what others had.
-  if (inputs.size > 1 && !(await viewFormer(run, sides))) return undefined;
+  // A table that is read once is not joined with what others had.
+  const leaves = run.model.groups === undefined ? 1 : leavesOf(run.model.groups.tree).length;
+  if (Math.max(inputs.size, leaves) > 1 && !(await viewFormer(run, sides))) return undefined;
   return { rows, sides, imagesSql: (reference) => `FROM ${ROWS.changed}.${identifier(reference)}` };
 }
 

@@ -5,14 +5,14 @@
  */
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
 import { mergeRows } from "../../../lakehouse/delta/change/merge.ts";
-import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import { identifier, identifiers, literal } from "../../../lakehouse/duckdb/quote.ts";
-import { TerminalError } from "../../../lakehouse/errors.ts";
+import { TerminalError, TransientError } from "../../../lakehouse/errors.ts";
 import { META } from "../../definition/bronze-columns.ts";
+import { modelError } from "../contract.ts";
 import type { ModelRun } from "../run.ts";
 import { rowRules } from "./contract-rules.ts";
-import { lenientSql, UNCAST } from "./lenient.ts";
-import { ensureQuarantine, QUARANTINE } from "./quarantine-table.ts";
+import { UNCAST } from "./lenient.ts";
+import { ensureQuarantine } from "./quarantine-table.ts";
 
 /** Relation of the session with the rows that were set aside, and the rules that each breaks. */
 const HELD = "held";
@@ -34,40 +34,52 @@ interface Origin {
  */
 export async function holdBroken(run: ModelRun, rows: string, kept: string, origin: Origin): Promise<number> {
   const { session } = run;
-  const { ok, held } = await findBroken(run, rows, origin);
+  const { ok, held } = await findBroken(run, rows);
+  await writeHeld(run, origin, held);
   await session.run(`CREATE TABLE ${kept} AS SELECT * EXCLUDE (${UNCAST}) FROM ${rows} WHERE ${ok}`);
   return held;
 }
 
-/** As `holdBroken`, of all rows that the model's query gives: those that are left come as a query. */
-export async function splitRows(
-  run: ModelRun,
-  changes: string,
-): Promise<{ readonly kept: string; readonly held: number }> {
-  const rows = await lenientSql(run.target.duckdb, run.model);
-  const { ok, held } = await findBroken(run, `(${rows})`, { changes, keys: undefined });
-  return { kept: `SELECT * EXCLUDE (${UNCAST}) FROM (${rows}) WHERE ${ok}`, held };
+/** Rows that keep the contract, as a query, and those that do not. */
+interface Split {
+  readonly kept: string;
+  readonly held: number;
+  /** Writes the quarantine: once nothing stands in the way of the model's own commit. */
+  readonly write: () => Promise<void>;
 }
 
-/** Nothing of all rows breaks the contract: nothing stays in quarantine. */
-export async function clearQuarantine({ quarantine }: ModelRun): Promise<void> {
-  const there = await quarantine?.snapshot();
-  if (quarantine !== undefined && there !== undefined && there.files.size > 0) await deleteRows(quarantine);
+/** Splits the rows of `rows`, all that the model's query gives, with `UNCAST`. */
+export async function splitRows(run: ModelRun, rows: string, changes: string): Promise<Split> {
+  const { ok, held } = await findBroken(run, `(${rows})`);
+  return {
+    kept: `SELECT * EXCLUDE (${UNCAST}) FROM (${rows}) WHERE ${ok}`,
+    held,
+    write: () => writeHeld(run, { changes, keys: undefined }, held),
+  };
 }
 
-/** Brings the quarantine to what breaks the contract. `rows`: in its columns, and `UNCAST`. */
-async function findBroken(run: ModelRun, rows: string, origin: Origin) {
+/** Nothing of all rows breaks the contract: what `changes` know of does not stay in quarantine. */
+export async function clearQuarantine(run: ModelRun, changes: string): Promise<void> {
+  const there = await run.quarantine?.snapshot();
+  if (run.quarantine === undefined || there === undefined || there.files.size === 0) return;
+  await refuseRival(run);
+  await deleteRows(run.quarantine, `lsn <= ${await lastLsn(run, changes)}`);
+}
+
+/** Makes `HELD` of the rows that break the contract. `rows`: in its columns, and `UNCAST`. */
+async function findBroken(run: ModelRun, rows: string) {
   const { session, model } = run;
-  const rules = await rowRules(session, model, `SELECT * FROM ${rows}`);
+  const rules = await modelError(model, () => rowRules(session, model, `SELECT * FROM ${rows}`));
   const ok = `(${rules.ok} AND NOT ${UNCAST})`;
   const broken = `list_concat(CASE WHEN ${UNCAST} THEN ['cast'] ELSE [] END, ${rules.broken})`;
-  await session.run(
-    `CREATE OR REPLACE TABLE ${HELD} AS SELECT *, ${broken} AS ${RULES} FROM ${rows} WHERE NOT ${ok}`,
+  await modelError(model, () =>
+    session.run(
+      `CREATE OR REPLACE TABLE ${HELD} AS SELECT *, ${broken} AS ${RULES} FROM ${rows} WHERE NOT ${ok}`,
+    ),
   );
   const held = await count(run, HELD);
   await refuseNullKeys(run);
   checkLimit(run, held, await count(run, rows));
-  await writeHeld(run, origin, held);
   return { ok, held };
 }
 
@@ -90,7 +102,10 @@ async function count({ session }: ModelRun, relation: string): Promise<number> {
   return Number(counted?.rows);
 }
 
-/** Brings the quarantine to what this run found: of the keys that it is about, those that break the contract. */
+/**
+ * Brings the quarantine to what this run found: of the keys that it is about, those that break the contract. What a
+ * rival found of newer changes stays.
+ */
 async function writeHeld(run: ModelRun, { changes, keys }: Origin, held: number): Promise<void> {
   const { session, model, quarantine } = run;
   if (quarantine === undefined) return;
@@ -98,36 +113,58 @@ async function writeHeld(run: ModelRun, { changes, keys }: Origin, held: number)
     if (held === 0) return;
     await ensureQuarantine(quarantine, model.name);
   }
+  await refuseRival(run);
   const raw = await rawSql(run, changes);
   const { key } = model.contract;
+  const using = `USING (${identifiers(key)})`;
   const found = `SELECT ${keyJson(key, "h")} AS key, ${raw} AS raw, h.${RULES} AS rules, c.${META.lsn} AS lsn,
       c.${META.sequence} AS seq, ${literal(model.rules.fingerprint)} AS contract, now() AS held_at
-    FROM ${HELD} h JOIN ${changes} c USING (${identifiers(key)})`;
-  if (keys === undefined) await replaceAll(quarantine, { sql: found, session });
-  else {
-    const columns = identifiers(QUARANTINE.fields.map((f) => f.name).filter((name) => name !== "key"));
-    const sql = `SELECT k.key, ${columns} FROM (SELECT ${keyJson(key, "k")} AS key FROM ${keys} k) k LEFT JOIN (${found}) USING (key)`;
+    FROM ${HELD} h JOIN ${changes} c ${using}`;
+  if (keys === undefined) {
+    const known = `target.lsn <= ${await lastLsn(run, changes)}`;
     await mergeRows(quarantine, {
-      source: { sql, session },
+      source: { sql: found, session },
       on: "target.key = source.key",
-      matched: [{ when: "source.raw IS NULL", delete: true }, { update: "all" }],
-      notMatched: [{ when: "source.raw IS NOT NULL", insert: "all" }],
+      matched: [{ when: `${NOT_OLDER} AND NOT (${SAME})`, update: "all" }],
+      notMatched: [{ insert: "all" }],
+      notMatchedBySource: [{ when: known, delete: true }],
     });
+    return;
   }
+  const sql = `SELECT k.key, k.lsn, k.seq, f.raw, f.rules, f.contract, f.held_at
+    FROM (SELECT ${keyJson(key, "k")} AS key, c.${META.lsn} AS lsn, c.${META.sequence} AS seq FROM ${keys} k JOIN ${changes} c ${using}) k
+    LEFT JOIN (${found}) f USING (key)`;
+  await mergeRows(quarantine, {
+    source: { sql, session },
+    on: "target.key = source.key",
+    matched: [
+      { when: `${NOT_OLDER} AND source.raw IS NULL`, delete: true },
+      { when: NOT_OLDER, update: "all" },
+    ],
+    notMatched: [{ when: "source.raw IS NOT NULL", insert: "all" }],
+  });
 }
 
+const NOT_OLDER = "(source.lsn, source.seq) >= (target.lsn, target.seq)";
 /** Rows that are held as they were are left alone, so that they keep the time at which they were set aside. */
-async function replaceAll(
-  table: DeltaTable,
-  source: { sql: string; session: ModelRun["session"] },
-): Promise<void> {
-  const same = "target.lsn = source.lsn AND target.seq = source.seq AND target.contract = source.contract";
-  await mergeRows(table, {
-    source,
-    on: "target.key = source.key",
-    matched: [{ when: `NOT (${same})`, update: "all" }],
-    notMatched: [{ insert: "all" }],
-    notMatchedBySource: [{ delete: true }],
+const SAME = ["lsn", "seq", "contract", "rules", "raw"]
+  .map((name) => `target.${name} IS NOT DISTINCT FROM source.${name}`)
+  .join(" AND ");
+
+/** The greatest LSN of the changes that this run knows of; -1 where there are none. */
+async function lastLsn({ session }: ModelRun, changes: string): Promise<number> {
+  const [found] = await session.rows(`SELECT coalesce(max(${META.lsn}), -1)::DOUBLE AS lsn FROM ${changes}`);
+  return Number(found?.lsn);
+}
+
+/** The quarantine is not written for a run whose own commit will be lost: another one has built the model meanwhile. */
+async function refuseRival({ model, target, base }: ModelRun): Promise<void> {
+  const version = (await target.snapshot())?.version;
+  if (version === base?.version) return;
+  throw new TransientError(`another run built ${model.name} at the same time`, {
+    code: "MODEL_RACE_LOST",
+    value: `version ${String(version)} instead of ${String(base?.version)}`,
+    next: "Its result stands; this one was dropped. Run again if something is missing.",
   });
 }
 

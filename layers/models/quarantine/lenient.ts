@@ -43,7 +43,10 @@ async function withoutStrictCasts(duckdb: DuckDb, sql: string): Promise<string |
   const [first, ...others] = failures;
   if (first === undefined) return undefined;
   const any = others.length === 0 ? first : conjunction("CONJUNCTION_OR", failures);
-  return queryText(duckdb, { ...query, select_list: [...list, { ...any, alias: UNCAST }] });
+  // Where the condition cannot be decided for such a value, the row is set aside, not passed over.
+  const where = nodeOf(query.where_clause);
+  const decided = where === undefined ? query : { ...query, where_clause: orUndecided(where, any) };
+  return queryText(duckdb, { ...decided, select_list: [...list, { ...any, alias: UNCAST }] });
 }
 
 /** Whether a cast stands where it is not always computed; there it stays as it is. */
@@ -67,6 +70,12 @@ function lenient(expression: SyntaxNode, failures: SyntaxNode[]): SyntaxNode {
     return cast;
   });
 }
+
+const orUndecided = (where: SyntaxNode, failed: SyntaxNode): SyntaxNode =>
+  conjunction("CONJUNCTION_OR", [
+    where,
+    conjunction("CONJUNCTION_AND", [failed, operator("OPERATOR_IS_NULL", where)]),
+  ]);
 
 const conjunction = (type: string, children: readonly SyntaxNode[]): SyntaxNode => ({
   class: "CONJUNCTION",

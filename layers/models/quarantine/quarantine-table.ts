@@ -4,7 +4,7 @@ import { field, type StructType } from "../../../lakehouse/delta/schema.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import type { TablePath } from "../../../lakehouse/lake.ts";
 
-export const QUARANTINE: StructType = {
+const QUARANTINE: StructType = {
   type: "struct",
   fields: [
     field("key", "string", true, "JSON of the row's key; the values are texts"),
