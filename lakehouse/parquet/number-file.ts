@@ -1,6 +1,6 @@
 /** Local Parquet files of whole numbers, for joins with sets that JavaScript has. */
 import type { NumberBatch } from "../duckdb/number-columns.ts";
-import { PlainParquet } from "./plain-parquet.ts";
+import { GROUP_ROWS, PlainParquet } from "./plain-parquet.ts";
 
 /** A column of a file: its name and its type. */
 export interface NumberColumn {
@@ -8,8 +8,6 @@ export interface NumberColumn {
   readonly type: "INTEGER" | "BIGINT";
 }
 
-/** Rows of a row group, as DuckDB gives one thread to read. */
-const GROUP_ROWS = 122_880;
 const WORD = 2 ** 32;
 
 /**

@@ -28,6 +28,9 @@ export interface PlainValues {
   readonly present: Uint8Array | undefined;
 }
 
+/** Rows of a usual row group: as many as DuckDB gives one thread to read. */
+export const GROUP_ROWS = 122_880;
+
 const PHYSICAL = { boolean: 0, int32: 1, int64: 2, float: 4, double: 5, bytes: 6, fixed16: 7 };
 const [OPTIONAL, PLAIN, RLE, UNCOMPRESSED, DATA_PAGE] = [1, 0, 3, 0, 0];
 const MAGIC = Buffer.from("PAR1");

@@ -2,23 +2,14 @@
 
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
-import { META } from "../definition/bronze-columns.ts";
+import { META, META_FIELDS } from "../definition/bronze-columns.ts";
 import type { CsvField, ReadMode } from "./csv.ts";
 import type { TableDescription } from "./postgres/catalog.ts";
 
 export function bronzeSchema(table: TableDescription): StructType {
   return {
     type: "struct",
-    fields: [
-      ...table.columns.map((column) => field(column.name, column.deltaType)),
-      field(META.operation, "string", true, "r: read, i: inserted, u: updated, d: deleted, t: truncated"),
-      field(META.lsn, "long", true, "WAL position, in bytes, where the change or the read belongs"),
-      field(META.sequence, "long", true, "order of changes within a transaction; 0 for rows that were read"),
-      field(META.transaction, "long", true, "64-bit id of the transaction that wrote the row, where known"),
-      field(META.committedAt, "timestamp", true, "when the source committed the change"),
-      field(META.ingestedAt, "timestamp", true, "when the row was taken"),
-      field(META.rescued, "string", true, "JSON of values that have no place in their column"),
-    ],
+    fields: [...table.columns.map((column) => field(column.name, column.deltaType)), ...META_FIELDS],
   };
 }
 

@@ -1,5 +1,6 @@
 /** What layers know of a bronze table: its own columns, and the record of its source. */
 import { z } from "zod";
+import { field, type StructField } from "../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 
 /** Columns that every bronze table has beside the source's own. Models do not see them. */
@@ -24,6 +25,17 @@ export const META = {
 } as const;
 
 export const META_COLUMNS: readonly string[] = Object.values(META);
+
+/** These columns as every bronze table has them, behind its own. */
+export const META_FIELDS: readonly StructField[] = [
+  field(META.operation, "string", true, "r: read, i: inserted, u: updated, d: deleted, t: truncated"),
+  field(META.lsn, "long", true, "WAL position, in bytes, where the change or the read belongs"),
+  field(META.sequence, "long", true, "order of changes within a transaction; 0 for rows that were read"),
+  field(META.transaction, "long", true, "64-bit id of the transaction that wrote the row, where known"),
+  field(META.committedAt, "timestamp", true, "when the source committed the change"),
+  field(META.ingestedAt, "timestamp", true, "when the row was taken"),
+  field(META.rescued, "string", true, "JSON of values that have no place in their column"),
+];
 
 /**
  * `r` read from the table, `i` inserted, `u` updated (or, of a table whose changes are found by query, inserted or

@@ -6,6 +6,7 @@ import { discardFiles, type Staged } from "../../lakehouse/delta/stage.ts";
 import { TransientError } from "../../lakehouse/errors.ts";
 import { checkNulls } from "./contract.ts";
 import { tableActions } from "./model-table.ts";
+import type { Model } from "./planned-model.ts";
 import { recordActions } from "./record.ts";
 import type { ModelResult, ModelRun, ModelStatus } from "./run.ts";
 
@@ -68,12 +69,16 @@ export async function commitActions(
   });
   if (outcome.status === "committed") return outcome.version;
   await discardFiles(target.store, staged);
-  throw new TransientError(`another run built ${model.name} at the same time`, {
+  throw raceLost(model, outcome.reason);
+}
+
+/** The error of a run whose model another one has built meanwhile. `value`: how that was seen. */
+export const raceLost = ({ name }: Model, value: string): TransientError =>
+  new TransientError(`another run built ${name} at the same time`, {
     code: "MODEL_RACE_LOST",
-    value: outcome.reason,
+    value,
     next: "Its result stands; this one was dropped. Run again if something is missing.",
   });
-}
 
 /** So many versions may pass without a change before the table records that it has seen them. */
 const MOST_UNRECORDED = 50;

@@ -7,7 +7,7 @@ import { mergeRows } from "../../lakehouse/delta/change/merge.ts";
 import { createTable } from "../../lakehouse/delta/create.ts";
 import { inferSchema } from "../../lakehouse/delta/infer-schema.ts";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
-import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import type { StructType } from "../../lakehouse/delta/schema.ts";
 import { withSource } from "../../lakehouse/delta/source.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers } from "../../lakehouse/duckdb/quote.ts";
@@ -17,7 +17,7 @@ import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { makeScratch } from "../../lakehouse/scratch.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import type { AnyContract } from "../../schemas/table.ts";
-import { META, SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
+import { META, META_FIELDS, SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
 import type { GivenRows, ModelTest, ModelTestStep } from "../definition/model-test.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { build } from "./build.ts";
@@ -155,7 +155,7 @@ class Bench {
         row_number() OVER () AS ${META.sequence}, NULL::BIGINT AS ${META.transaction},
         NULL::TIMESTAMPTZ AS ${META.committedAt}, now() AS ${META.ingestedAt}, NULL::VARCHAR AS ${META.rescued} FROM (${rows})`;
       const table = this.table(reference);
-      const schema = bronzeSchema(inferSchema(own));
+      const schema: StructType = { type: "struct", fields: [...inferSchema(own).fields, ...META_FIELDS] };
       const configuration = JSON.stringify({ key: this.contractOf(this.model).key });
       await table.write({
         operation: "WRITE",
@@ -182,20 +182,6 @@ class Bench {
     return this.lake.table(path);
   }
 }
-
-const bronzeSchema = ({ fields }: StructType): StructType => ({
-  type: "struct",
-  fields: [
-    ...fields,
-    field(META.operation, "string"),
-    field(META.lsn, "long"),
-    field(META.sequence, "long"),
-    field(META.transaction, "long"),
-    field(META.committedAt, "timestamp"),
-    field(META.ingestedAt, "timestamp"),
-    field(META.rescued, "string"),
-  ],
-});
 
 const unknownTable = (reference: string, known: readonly string[]) =>
   new TerminalError(`a test names ${reference}, which is no model of the pipeline`, {

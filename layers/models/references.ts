@@ -1,13 +1,13 @@
 /** Which tables a model reads. DuckDB's own parser says so; no second grammar is kept. */
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
+import { syntaxTreeJson } from "../../lakehouse/duckdb/syntax-tree.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 
 const LAYERS = new Set(["bronze", "silver", "gold"]);
 
 /** `layer.table` for every table of a layer that the query names, in order of first appearance. */
 export async function findReferences(duckdb: DuckDb, sql: string, file: string): Promise<string[]> {
-  const rows = await duckdb.rows("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR AS tree", [sql]);
-  const tree: unknown = JSON.parse(String(rows[0]?.tree));
+  const tree: unknown = JSON.parse(await syntaxTreeJson(duckdb, sql));
   const failure = parserError(tree);
   if (failure !== undefined) {
     throw new TerminalError(`${file} is not a query that DuckDB understands: ${failure}`, {

@@ -1,6 +1,7 @@
 /** SQL as DuckDB's own syntax tree, and back. */
 import { parseLossless, stringifyLossless } from "../../lakehouse/delta/skip/lossless-json.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
+import { syntaxTreeJson } from "../../lakehouse/duckdb/syntax-tree.ts";
 
 /** A node of the tree: expressions have a `class`, relations and statements a `type`. */
 export type SyntaxNode = Readonly<Record<string, unknown>>;
@@ -19,8 +20,7 @@ export function nodesOf(value: unknown): SyntaxNode[] {
 
 /** The tree of one query; undefined where the text is none. */
 export async function parseQuery(duckdb: DuckDb, sql: string): Promise<SyntaxNode | undefined> {
-  const rows = await duckdb.rows("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR AS tree", [sql]);
-  const [statement] = nodesOf(nodeOf(parseLossless(String(rows[0]?.tree)))?.statements);
+  const [statement] = nodesOf(nodeOf(parseLossless(await syntaxTreeJson(duckdb, sql)))?.statements);
   return nodeOf(statement?.node);
 }
 

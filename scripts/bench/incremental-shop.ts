@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
-import { field, type StructType } from "../../lakehouse/delta/schema.ts";
+import type { StructType } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb, Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
 import { Lake, type TablePath } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
-import { META, META_COLUMNS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
+import { META, META_COLUMNS, META_FIELDS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
 import { newestSql } from "../../layers/definition/bronze-state.ts";
 import {
   aggregate,
@@ -187,16 +187,7 @@ export class BenchShop {
     const contract = SOURCES[name];
     const schema: StructType = {
       type: "struct",
-      fields: [
-        ...contractSchema(contract).fields,
-        field(META.operation, "string"),
-        field(META.lsn, "long"),
-        field(META.sequence, "long"),
-        field(META.transaction, "long"),
-        field(META.committedAt, "timestamp"),
-        field(META.ingestedAt, "timestamp"),
-        field(META.rescued, "string"),
-      ],
+      fields: [...contractSchema(contract).fields, ...META_FIELDS],
     };
     const isRead = operation === "r";
     const lsn = isRead ? 1 : this.lsn++;

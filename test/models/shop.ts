@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import type { Lake } from "../../lakehouse/lake.ts";
-import { META, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
+import { META_FIELDS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
 import {
   aggregate,
   append,
@@ -158,15 +158,6 @@ const MODELS: Readonly<Record<string, ModelOfTest>> = {
 /** Tables of the graph, as `layer/table`. */
 export const MODEL_TABLES = Object.entries(MODELS).map(([name, { layer }]) => `${layer}/${name}` as const);
 
-const META_FIELDS = [
-  field(META.operation, "string"),
-  field(META.lsn, "long"),
-  field(META.sequence, "long"),
-  field(META.transaction, "long"),
-  field(META.committedAt, "timestamp"),
-  field(META.ingestedAt, "timestamp"),
-  field(META.rescued, "string"),
-];
 const bronze = (...fields: StructType["fields"][number][]): StructType => ({
   type: "struct",
   fields: [...fields, ...META_FIELDS],

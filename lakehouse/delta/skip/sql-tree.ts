@@ -1,6 +1,7 @@
 /** The syntax tree of a SQL condition, by DuckDB's own parser; no second grammar is kept. */
 import { z } from "zod";
 import type { DuckDb } from "../../duckdb/duckdb.ts";
+import { syntaxTreeJson } from "../../duckdb/syntax-tree.ts";
 import { TerminalError } from "../../errors.ts";
 import { parseLossless } from "./lossless-json.ts";
 
@@ -45,8 +46,7 @@ export async function parseCondition(duckdb: DuckDb, sql: string): Promise<SqlNo
 }
 
 async function parseStatement(duckdb: DuckDb, statement: string, sql: string) {
-  const rows = await duckdb.rows("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR AS tree", [statement]);
-  const tree = treeSchema.parse(parseLossless(String(rows[0]?.tree)));
+  const tree = treeSchema.parse(parseLossless(await syntaxTreeJson(duckdb, statement)));
   if (tree.error) throw badPredicate(sql, tree.error_message.split("\n")[0] ?? "");
   const [first, ...others] = tree.statements;
   if (first === undefined || others.length > 0) throw badPredicate(sql, "it is more than one statement");

@@ -5,13 +5,11 @@
  */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type PlainColumn, PlainParquet } from "../../../lakehouse/parquet/plain-parquet.ts";
+import { GROUP_ROWS, type PlainColumn, PlainParquet } from "../../../lakehouse/parquet/plain-parquet.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { RowBatch } from "../postgres/binary/binary-copy.ts";
 import type { ColumnValues } from "../postgres/binary/column-values.ts";
 
-/** Rows of a row group: as many as DuckDB gives one thread to read. */
-const GROUP_ROWS = 122_880;
 /** Bytes of a row group, where rows are long. */
 const GROUP_BYTES = 16 << 20;
 /** Bytes of a file. */

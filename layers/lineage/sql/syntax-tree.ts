@@ -1,5 +1,6 @@
 /** A query as DuckDB's parser sees it. */
 import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
+import { syntaxTreeJson } from "../../../lakehouse/duckdb/syntax-tree.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 
 /** A node of the tree: an object of DuckDB's JSON. Its fields are read by the functions below. */
@@ -40,8 +41,7 @@ export const below = (node: Node): readonly Node[] =>
 
 /** Parses one SELECT. Throws `LINEAGE_SQL` where the text is none. */
 export async function parseQuery(duckdb: DuckDb, sql: string, file: string): Promise<Node> {
-  const rows = await duckdb.rows("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR AS tree", [sql]);
-  const tree: unknown = JSON.parse(String(rows[0]?.tree));
+  const tree: unknown = JSON.parse(await syntaxTreeJson(duckdb, sql));
   const statement = isNode(tree) ? children(tree, "statements")[0] : undefined;
   const query = statement && child(statement, "node");
   if (query) return query;

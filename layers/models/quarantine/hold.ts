@@ -6,8 +6,9 @@
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
 import { mergeRows } from "../../../lakehouse/delta/change/merge.ts";
 import { identifier, identifiers, literal } from "../../../lakehouse/duckdb/quote.ts";
-import { TerminalError, TransientError } from "../../../lakehouse/errors.ts";
+import { TerminalError } from "../../../lakehouse/errors.ts";
 import { META } from "../../definition/bronze-columns.ts";
+import { raceLost } from "../commit-model.ts";
 import { modelError } from "../contract.ts";
 import type { ModelRun } from "../run.ts";
 import { rowRules } from "./contract-rules.ts";
@@ -161,11 +162,7 @@ async function lastLsn({ session }: ModelRun, changes: string): Promise<number> 
 async function refuseRival({ model, target, base }: ModelRun): Promise<void> {
   const version = (await target.snapshot())?.version;
   if (version === base?.version) return;
-  throw new TransientError(`another run built ${model.name} at the same time`, {
-    code: "MODEL_RACE_LOST",
-    value: `version ${String(version)} instead of ${String(base?.version)}`,
-    next: "Its result stands; this one was dropped. Run again if something is missing.",
-  });
+  throw raceLost(model, `version ${String(version)} instead of ${String(base?.version)}`);
 }
 
 /** JSON of a row's key, its values as texts. */

@@ -1,4 +1,7 @@
-/** Columns of values of one or two 32-bit words: integers, floats, dates, timestamps. */
+/**
+ * Columns of values of one or two 32-bit words: integers, floats, dates, timestamps. Their loops are alike and each
+ * written out, so that none calls a function for every value.
+ */
 import type { RowBatch } from "./binary-copy.ts";
 import { ColumnValues, NoPlace } from "./column-values.ts";
 
