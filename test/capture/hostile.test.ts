@@ -144,7 +144,7 @@ it("takes what had committed without waiting for the disk", async () => {
 });
 
 it("is patient with a server that is not", async () => {
-  await database.query("ALTER SYSTEM SET wal_sender_timeout = '1s'");
+  await database.query("ALTER SYSTEM SET wal_sender_timeout = '20ms'");
   await database.query("SELECT pg_reload_conf()");
   try {
     await withTables(
