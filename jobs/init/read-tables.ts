@@ -1,6 +1,7 @@
 /** The application's tables as the catalogue has them: three queries, however many there are. */
 import type pg from "pg";
 import { z } from "zod";
+import { isCounted } from "../../layers/bronze/postgres/catalog.ts";
 
 const tableRow = z.object({
   oid: z.number(),
@@ -73,8 +74,8 @@ const TABLES_SQL = `
          c.relreplident::text AS identity,
          CASE WHEN c.relkind = 'p' THEN
            (SELECT sum(l.reltuples) FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
-             WHERE t.isleaf AND l.reltuples >= 0)::float8
-         WHEN c.reltuples >= 0 THEN c.reltuples::float8 END AS rows
+             WHERE t.isleaf AND ${isCounted("l")})::float8
+         WHEN ${isCounted("c")} THEN c.reltuples::float8 END AS rows
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
      AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'

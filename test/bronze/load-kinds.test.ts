@@ -5,6 +5,7 @@ import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { DIVIDES } from "./large-table.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
@@ -81,7 +82,7 @@ it("a table with the rows of its children", async () => {
     );
   }
   const result = await loaded({ family: {} });
-  expect(await result.versions("family")).toBeGreaterThan(3);
+  expect(await result.versions("family")).toBeGreaterThan(DIVIDES ? 3 : 1);
   expect(await result.rows("family", `SELECT ${DIGEST} FROM t`)).toEqual(
     await database.query(`SELECT ${DIGEST} FROM family`),
   );
@@ -98,7 +99,7 @@ it("materialised views and views, which a sync brings up to date", async () => {
     seen: { key: ["id"], deletes: "compare" },
     bare: { key: "none" },
   });
-  expect(await result.versions("kept")).toBeGreaterThan(2);
+  expect(await result.versions("kept")).toBeGreaterThan(DIVIDES ? 2 : 0);
   expect(await result.versions("seen")).toBe(1);
   expect((await result.sync()).map((report) => report.status)).toEqual([
     "unchanged",

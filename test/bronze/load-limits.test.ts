@@ -8,6 +8,7 @@ import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { DIVIDES } from "./large-table.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
@@ -72,7 +73,9 @@ it("a table is read with as many connections as there may be, and in statements 
   await Promise.all(looks);
   expect(Math.max(...seen)).toBeLessThanOrEqual(2);
   // 10 MB, of which a statement takes at most 1.6 MB before its rate is known.
-  expect((await lake.table("p/bronze/gentle").existingSnapshot()).version).toBeGreaterThan(2);
+  const { version } = await lake.table("p/bronze/gentle").existingSnapshot();
+  if (DIVIDES) expect(version).toBeGreaterThan(2);
+  else expect(version).toBe(0);
   expect(await queryTable(lake, "p/bronze/gentle", "SELECT count(DISTINCT id)::INTEGER AS n FROM t")).toEqual(
     [{ n: 30_000 }],
   );
@@ -103,7 +106,8 @@ it("says how many rows there will be, also of a table that was never analysed", 
   const totals = events.filter(
     ({ task, totalRows }) => task === "bronze.measured" && totalRows !== undefined,
   );
-  expect(totals.length).toBeGreaterThan(2);
+  // Known from the first range that was read; the last one is the end.
+  if (DIVIDES) expect(totals.length).toBeGreaterThan(2);
   for (const { totalRows } of totals) expect(Math.abs((totalRows ?? 0) - 20_000)).toBeLessThan(1000);
   expect(events.filter(({ task }) => task === "load p").at(-1)).toMatchObject({
     state: "done",

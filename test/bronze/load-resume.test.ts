@@ -12,6 +12,7 @@ import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { createLarge } from "./large-table.ts";
 import { killedLoad } from "./load-process.ts";
 
 const duckdb = await useDuckDb();
@@ -23,12 +24,7 @@ const COLUMNS = ["id", "n", "pad"];
 const DIGEST =
   "count(*)::INTEGER AS count, sum(n)::INTEGER AS n, md5(string_agg(concat_ws(',', id, n, pad), ';' ORDER BY id)) AS md5";
 
-async function fill(table: string, rows = 15_000): Promise<void> {
-  await database.query(`CREATE TABLE ${table} (id bigint PRIMARY KEY, n integer, pad text)`);
-  await database.query(
-    `INSERT INTO ${table} SELECT g, 0, repeat('p', 200) FROM generate_series(1, ${rows}) g`,
-  );
-}
+const fill = (table: string) => createLarge(database, table);
 
 const pipelineOf = (table: string): PipelineDefinition => ({
   name: "p",

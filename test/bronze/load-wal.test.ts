@@ -10,6 +10,7 @@ import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
+import { createLarge } from "./large-table.ts";
 import { killedLoad } from "./load-process.ts";
 
 const duckdb = await useDuckDb();
@@ -73,8 +74,7 @@ it("a load for capture makes the slot, and its rows lie where the slot begins; a
 });
 
 it("a killed load goes on, its position is where the slot begins, and the rest lies behind it", async () => {
-  await database.query("CREATE TABLE big (id bigint PRIMARY KEY, n integer, pad text)");
-  await database.query("INSERT INTO big SELECT g, 0, repeat('p', 200) FROM generate_series(1, 15000) g");
+  await createLarge(database, "big");
   const lake = newLake(folder.path, duckdb);
   for (let steps = 25; ; steps += 10) {
     const at = { steps, milliseconds: 0, rangeBytes: RANGE, changes: "wal" as const };

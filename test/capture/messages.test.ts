@@ -5,10 +5,12 @@ import { describe, expect, it } from "vitest";
 import type { Row } from "../../lakehouse/duckdb/duckdb.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { verify } from "../../layers/bronze/verify/verify.ts";
-import { full, type PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { full } from "../../layers/definition/model.ts";
+import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { defineTable, long, text } from "../../schemas/index.ts";
 import { queryTable } from "../support/lake.ts";
+import { serverMajor } from "../support/postgres.ts";
 import { captured, useCapture } from "./setup.ts";
 
 const {
@@ -33,14 +35,51 @@ const contents = async (pipeline: PipelineDefinition) => (await rowsOf(pipeline)
 
 /** Emits and answers where the record ends. What is not transactional is flushed, or nobody would see it yet. */
 async function emit(content: string, transactional: boolean, prefix = "orders"): Promise<number> {
+  const flushes = serverMajor >= 17;
+  // Before version 17 a message cannot ask for it: the end of a transaction that has an id is flushed, with the message.
+  const emitted = `pg_logical_emit_message($1, $2, $3${flushes ? ", NOT $1" : ""})`;
   const [row] = await database.query<{ lsn: string }>(
-    `SELECT (pg_logical_emit_message($1, $2, $3, NOT $1) - '0/0')::text AS lsn`,
+    `SELECT (${emitted} - '0/0')::text AS lsn${flushes ? "" : ", pg_current_xact_id()"}`,
     [transactional, prefix, content],
   );
   return Number(row?.lsn);
 }
 
-describe("messages", () => {
+/** From these majors on a server sends messages, and knows where a change was made. */
+const [SENDS, KNOWS] = [serverMajor >= 14, serverMajor >= 16];
+const describeWhere = (holds: boolean, name: string, work: () => void) => {
+  if (holds) describe(name, work);
+};
+
+describeWhere(!KNOWS, "an older server", () => {
+  const refused = [
+    ...(SENDS ? [] : [["POSTGRES_MESSAGES", { messages: "outbox" }] as const]),
+    ["POSTGRES_ORIGIN", { origin: "none" }] as const,
+  ];
+
+  it.each(refused)("is not asked for what it cannot send: %s", async (code, wal) => {
+    await database.query("CREATE TABLE IF NOT EXISTS refused (id int PRIMARY KEY)");
+    const slots = "SELECT slot_name FROM pg_replication_slots ORDER BY 1";
+    const before = await database.query(slots);
+    const pipeline = captured({ refused: {} }, { wal });
+    await expect(load(pipeline)).rejects.toMatchObject({ code });
+    expect(await database.query(slots)).toEqual(before);
+    expect(await lake.table(`${pipeline.name}/bronze/refused`).snapshot()).toBeUndefined();
+  });
+
+  it.each(refused)("goes on without what comes later and is refused: %s", async (code, wal) => {
+    const table = code.toLowerCase();
+    await withTables(`CREATE TABLE ${table} (id int PRIMARY KEY)`, captured({ [table]: {} }), async (p) => {
+      await database.query(`INSERT INTO ${table} VALUES (1)`);
+      const asking = { ...p, source: { ...p.source, wal } };
+      await expect(sync(asking)).rejects.toMatchObject({ code });
+      expect(await sync(p)).toMatchObject([{ status: "committed", rows: 1 }]);
+      await expectSame(p, table, ["id"]);
+    });
+  });
+});
+
+describeWhere(SENDS, "messages", () => {
   it("are rows of their transaction, in order with its changes, or stand for themselves", async () => {
     await withTables("CREATE TABLE sold (id int PRIMARY KEY)", captured({ sold: {} }, OUTBOX), async (p) => {
       const other = await database.connect();
@@ -251,7 +290,7 @@ describe("messages", () => {
   });
 });
 
-describe("origin", () => {
+describeWhere(SENDS, "origin", () => {
   /** A row and a message that were made elsewhere, and came here by replication. */
   async function replicate(id: number): Promise<void> {
     const applier = await database.connect();
@@ -265,27 +304,27 @@ describe("origin", () => {
     }
   }
 
-  it.each([
-    ["any", ["1", "2", "3"]],
-    ["none", ["1", "3"]],
-  ] as const)("%s", async (origin, taken) => {
-    const pipeline = captured({ mirrored: {} }, { wal: { origin, messages: "outbox" } });
-    await withTables("CREATE TABLE mirrored (id int PRIMARY KEY)", pipeline, async (p) => {
-      await database.query("SELECT pg_replication_origin_create('elsewhere')");
-      try {
-        await database.query(
-          "INSERT INTO mirrored VALUES (1); SELECT pg_logical_emit_message(true, '', '1')",
-        );
-        await replicate(2);
-        await database.query(
-          "INSERT INTO mirrored VALUES (3); SELECT pg_logical_emit_message(true, '', '3')",
-        );
-        await sync(p);
-        expect((await rowsOf(p, "mirrored")).map((row) => String(row.id))).toEqual(taken);
-        expect(await contents(p)).toEqual(taken);
-      } finally {
-        await database.query("SELECT pg_replication_origin_drop('elsewhere'); DROP TABLE mirrored");
-      }
-    });
-  });
+  it.each([["any", ["1", "2", "3"]] as const, ...(KNOWS ? [["none", ["1", "3"]] as const] : [])])(
+    "%s",
+    async (origin, taken) => {
+      const pipeline = captured({ mirrored: {} }, { wal: { origin, messages: "outbox" } });
+      await withTables("CREATE TABLE mirrored (id int PRIMARY KEY)", pipeline, async (p) => {
+        await database.query("SELECT pg_replication_origin_create('elsewhere')");
+        try {
+          await database.query(
+            "INSERT INTO mirrored VALUES (1); SELECT pg_logical_emit_message(true, '', '1')",
+          );
+          await replicate(2);
+          await database.query(
+            "INSERT INTO mirrored VALUES (3); SELECT pg_logical_emit_message(true, '', '3')",
+          );
+          await sync(p);
+          expect((await rowsOf(p, "mirrored")).map((row) => String(row.id))).toEqual(taken);
+          expect(await contents(p)).toEqual(taken);
+        } finally {
+          await database.query("SELECT pg_replication_origin_drop('elsewhere'); DROP TABLE mirrored");
+        }
+      });
+    },
+  );
 });

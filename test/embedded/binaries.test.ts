@@ -1,12 +1,16 @@
 import { chmod, cp, lstat, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
-import { findNative, packageVersion, prepareBinaries, restoreLinks } from "../../jobs/embedded/binaries.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { findNative, prepareBinaries, restoreLinks, versionOf } from "../../jobs/embedded/binaries.ts";
 import { run } from "../../jobs/embedded/processes.ts";
 import { useFolder } from "../support/folder.ts";
 
 const folder = useFolder();
 const isRoot = process.getuid?.() === 0;
+
+// Of the package, whichever server the other tests run on.
+beforeEach(() => vi.stubEnv("INGOT_POSTGRES_BIN", undefined));
+afterEach(() => vi.unstubAllEnvs());
 
 test("a platform without binaries is told what to do", () => {
   expect(() => findNative("sunos", "sparc")).toThrow(
@@ -20,7 +24,26 @@ test("a platform without binaries is told what to do", () => {
 });
 
 test("the version is that of the package", async () => {
-  expect(await packageVersion(findNative())).toMatch(/^17\./);
+  expect(await versionOf(findNative())).toMatch(/^17\..+-beta/);
+});
+
+test("programs that are named are taken instead of the package's, with the version that they say", async () => {
+  const other = join(folder.path, "other", "native");
+  await cp(findNative(), other, { recursive: true, verbatimSymlinks: true });
+  vi.stubEnv("INGOT_POSTGRES_BIN", join(other, "bin"));
+  expect(findNative()).toBe(other);
+  expect(await versionOf(other)).toMatch(/^17\.\d+$/);
+  const { postgres } = await prepareBinaries(undefined);
+  expect(postgres).toBe(join(other, "bin", "postgres"));
+});
+
+test("a folder that is named and holds no programs is told", async () => {
+  vi.stubEnv("INGOT_POSTGRES_BIN", join(folder.path, "nothing", "bin"));
+  await expect(prepareBinaries(undefined)).rejects.toMatchObject({
+    code: "POSTGRES_NOT_RUNNABLE",
+    value: join(folder.path, "nothing", "bin"),
+    next: expect.stringContaining("INGOT_POSTGRES_BIN"),
+  });
 });
 
 test("links that npm left out are made, by several at once", async () => {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll } from "vitest";
-import { findNative, packageVersion } from "../../jobs/embedded/binaries.ts";
+import { findNative, versionOf } from "../../jobs/embedded/binaries.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../jobs/embedded/postgres.ts";
 
 /**
@@ -14,6 +14,9 @@ import { type EmbeddedPostgres, startPostgres } from "../../jobs/embedded/postgr
  * survive a killed server, and replication hears of them at once.
  */
 export const THROWAWAY = { fsync: "off", full_page_writes: "off" };
+
+/** Major version of the Postgres that tests run on. */
+export const serverMajor = Number.parseInt(await versionOf(findNative()), 10);
 
 const OWN = "ingot test";
 /** Milliseconds in which a connection that a test has just closed may still be listed. */
@@ -131,7 +134,7 @@ async function stopCluster({ server, folder }: TestCluster): Promise<void> {
  * takes a fraction of the time of making one. All copies have the template's password.
  */
 export async function copyTemplate(folder: string): Promise<void> {
-  const version = await packageVersion(findNative());
+  const version = await versionOf(findNative());
   const template = join(tmpdir(), `ingot-postgres-${version}-${process.getuid?.()}`);
   const made = await lstat(template).catch(() => undefined);
   if (made === undefined) await makeTemplate(template);

@@ -76,6 +76,13 @@ const indexColumns = (condition: string) => `
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
     WHERE i.indrelid = c.oid AND k.position <= i.indnkeyatts AND ${condition})`;
 
+/**
+ * Whether statistics say how many rows a relation of `pg_class` has: from version 14 on -1 says that they do not,
+ * before, 0 where they know of no block.
+ */
+export const isCounted = (relation: string): string =>
+  `(${relation}.reltuples > 0 OR (${relation}.reltuples = 0 AND (${relation}.relpages > 0 OR current_setting('server_version_num')::int >= 140000)))`;
+
 const TABLE_SQL = `
   WITH RECURSIVE family(oid) AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
@@ -87,7 +94,7 @@ const TABLE_SQL = `
              FILTER (WHERE m.relkind = 'f' OR (m.relkind IN ('r', 'p') AND m.relpersistence <> 'p')) AS "notInWal",
            bool_and(m.relkind IN ('r', 'p', 'm')) AS plain,
            coalesce(bool_and(m.relreplident = 'f') FILTER (WHERE m.relkind = 'r'), false) AS whole,
-           (sum(m.reltuples) FILTER (WHERE m.reltuples >= 0 AND m.relkind IN ('r', 'm')))::float8 AS rows,
+           (sum(m.reltuples) FILTER (WHERE ${isCounted("m")} AND m.relkind IN ('r', 'm')))::float8 AS rows,
            coalesce(sum(pg_table_size(m.oid)), 0)::float8 AS bytes
       FROM family JOIN pg_class m ON m.oid = family.oid)
   SELECT c.oid::int8::float8 AS oid, c.relkind::text AS kind, has_table_privilege(c.oid, 'SELECT') AS readable,
