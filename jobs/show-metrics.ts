@@ -1,5 +1,8 @@
 /** Published metrics on a terminal: a small chart, and the rows as a table. */
-import type { PipelineDefinition, PublishedMetric } from "../layers/definition/pipeline.ts";
+import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
+import type { PublishedMetric } from "../layers/definition/published.ts";
+import { setOf } from "../layers/publish/publication.ts";
+import type { TargetByName } from "../layers/publish/publish.ts";
 import type { PublishedVersion, PublishTarget } from "../layers/publish/target.ts";
 import { renderBars, renderLine } from "./terminal/chart.ts";
 import { styleFor } from "./terminal/style.ts";
@@ -11,14 +14,19 @@ export interface ShownMetric {
   readonly published: PublishedVersion | undefined;
 }
 
-/** Reads what consumers see now, metric by metric. */
+/**
+ * Reads what consumers see now, metric by metric, from `target`; those that name their targets from the first of these,
+ * where `byName` finds it.
+ */
 export async function readMetrics(
   target: PublishTarget,
   pipeline: PipelineDefinition,
+  byName?: TargetByName,
 ): Promise<ShownMetric[]> {
   const shown: ShownMetric[] = [];
   for (const metric of pipeline.publish ?? []) {
-    shown.push({ metric, published: await target.read(`${pipeline.name}/${metric.model}`) });
+    const named = metric.to && (await byName?.(metric.to[0]));
+    shown.push({ metric, published: await (named ?? target).read(setOf(pipeline.name, metric)) });
   }
   return shown;
 }
@@ -26,6 +34,8 @@ export async function readMetrics(
 const LINE_HEIGHT = 8;
 /** Rows of a series under its chart: the newest, for the rest is in the line. */
 const NEWEST = 5;
+/** Rows of a lookup, which is there to be asked for one. */
+const SOME = 20;
 /** Bars that still fit beside a table. */
 const MOST_BARS = 10;
 
@@ -48,10 +58,12 @@ export function renderMetric({ metric, published }: ShownMetric, width: number):
     );
   }
   const columns = Object.keys(rows[0] ?? {}).map((name) => ({ name }));
-  const cut = chart?.kind === "line" ? rows.slice(-NEWEST) : rows;
+  const isLookup = metric.as?.kind === "lookup";
+  const cut = chart?.kind === "line" ? rows.slice(-NEWEST) : isLookup ? rows.slice(0, SOME) : rows;
   const cells = cut.map((row) => columns.map(({ name }) => readable(row[name])));
   lines.push(renderTable({ columns, rows: cells }, { width }));
-  if (cut.length < rows.length) lines.push(style.dim(`the newest ${cut.length} of ${rows.length} rows`));
+  if (cut.length < rows.length)
+    lines.push(style.dim(`the ${isLookup ? "first" : "newest"} ${cut.length} of ${rows.length} rows`));
   return `${lines.join("\n")}\n`;
 }
 

@@ -13,9 +13,12 @@ export const metricsCommand = () =>
       await withRuntime(options, async (runtime) => {
         const target = await runtime.target();
         for (const pipeline of runtime.pipelines(name)) {
-          const shown = await readMetrics(target, pipeline);
+          const shown = await readMetrics(target, pipeline, runtime.target);
           if (options.json) {
-            const metrics = shown.map(({ metric, published }) => ({ metric: metric.model, ...published }));
+            const metrics = shown.map(({ metric, published }) => ({
+              metric: metric.name ?? metric.model,
+              ...published,
+            }));
             process.stdout.write(`${jsonText({ pipeline: pipeline.name, metrics })}\n`);
           } else {
             const width = process.stdout.columns ?? 100;

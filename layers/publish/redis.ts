@@ -1,151 +1,108 @@
 /**
- * Redis as a target. A version is one hash under its own key; a pointer names the newest. A script moves the
- * pointer, and refuses when it already stands on a newer version.
+ * Redis as a target: versions under keys of their own, in structures that any client reads; a pointer names the one
+ * that counts. A script moves the pointer, and refuses when a newer version was there.
  */
-import { randomUUID } from "node:crypto";
-import { Redis } from "ioredis";
-import { messageOf, TransientError } from "../../lakehouse/errors.ts";
-import { type PublishedVersion, type PublishStatus, type PublishTarget, toJson } from "./target.ts";
-import { MOST_TRIES, parseVersion, readContention } from "./version-schema.ts";
-
-/** Seconds that a superseded version stays for readers who hold the old pointer. */
-const GRACE = 60;
-/** Seconds after which a staged version whose publisher died disappears. */
-const STAGED = 600;
-
-/**
- * KEYS: pointer, staged version, final key, former version's key prefix. ARGV: token, grace, expiry (0: none),
- * channel, message. The pointer never expires, or an older version could come back after it. All keys of a set share a hash tag, so that they live on one node of a cluster.
- */
-const MOVE_POINTER = `
-local current = redis.call('GET', KEYS[1])
-if current and current > ARGV[1] then
-  redis.call('UNLINK', KEYS[2])
-  return 'stale'
-end
-local status = 'published'
-if current == ARGV[1] and redis.call('EXISTS', KEYS[3]) == 1 then
-  status = 'unchanged'
-end
-redis.call('RENAME', KEYS[2], KEYS[3])
-if tonumber(ARGV[3]) > 0 then
-  redis.call('EXPIRE', KEYS[3], ARGV[3])
-else
-  redis.call('PERSIST', KEYS[3])
-end
-if status == 'unchanged' then
-  return status
-end
-redis.call('SET', KEYS[1], ARGV[1])
-if current and current ~= ARGV[1] then
-  redis.call('EXPIRE', KEYS[4] .. current, ARGV[2])
-end
-redis.call('PUBLISH', ARGV[4], ARGV[5])
-return status`;
+import { Cluster } from "ioredis";
+import { retrying } from "../../lakehouse/retry.ts";
+import { cleanVersions } from "./redis/clean.ts";
+import { addressOf, connectRedis, type RedisAddress, type RedisClient } from "./redis/connect.ts";
+import { redisError, retryCodes } from "./redis/failure.ts";
+import { channelOf, EVENTS_KEPT, eventsKey, PREFIXES, prefixOf, versionsKey } from "./redis/keys.ts";
+import { readPointer } from "./redis/pointer.ts";
+import { publishVersion } from "./redis/publish-version.ts";
+import { readLookupRow, readVersion } from "./redis/read.ts";
+import { ROLLBACK } from "./redis/scripts.ts";
+import { subscribeToStream } from "./redis/subscribe.ts";
+import {
+  type Publication,
+  type PublishedRow,
+  type PublishedVersion,
+  type PublishOutcome,
+  type PublishTarget,
+  rowId,
+  type SubscribeOptions,
+  type Subscription,
+  type VersionEvent,
+  type VersionStamp,
+} from "./target.ts";
+import { parseStamp } from "./version-schema.ts";
 
 export class RedisTarget implements PublishTarget {
   readonly name: string;
-  private readonly redis: Redis;
+  private readonly redis: RedisClient;
+  /** Whether another server may become the primary. */
+  private readonly movable: boolean;
   private readonly now: () => number;
 
-  private constructor(redis: Redis, name: string, now: () => number) {
+  private constructor(redis: RedisClient, address: RedisAddress, now: () => number) {
     this.redis = redis;
-    this.name = name;
+    this.movable = address.sentinels !== undefined || redis instanceof Cluster;
     this.now = now;
+    this.name = `Redis at ${addressOf(address)}`;
   }
 
-  /** Connects, or says in one sentence why not. `url`: redis:// or rediss://, with password and database as usual. */
-  static async connect(url: string, now: () => number = Date.now): Promise<RedisTarget> {
-    const redis = new Redis(url, {
-      lazyConnect: true,
-      // It asks INFO, which a user of few rights may not.
-      enableReadyCheck: false,
-      connectTimeout: 5000,
-      maxRetriesPerRequest: 2,
-      retryStrategy: (attempt) => (attempt > 2 ? null : 100 * attempt),
-    });
-    let reason: unknown;
-    redis.on("error", (error) => {
-      reason = error;
-    });
-    const address = addressOf(url);
+  /** Connects, or says in one sentence why not: `REDIS_UNREACHABLE`. */
+  static async connect(where: string | RedisAddress, now: () => number = Date.now): Promise<RedisTarget> {
+    const address = typeof where === "string" ? { url: where } : where;
+    return new RedisTarget(await connectRedis(address), address, now);
+  }
+
+  /**
+   * Rejects with `REDIS_OUT_OF_MEMORY`, `REDIS_READONLY`, `REDIS_FORBIDDEN`, `REDIS_CLUSTER`, `REDIS_FOREIGN_KEYS`,
+   * `REDIS_UNAVAILABLE`; with `PUBLISH_SET_LOST` where the set was lost meanwhile. Readers then see what they saw.
+   */
+  async publish(publication: Publication): Promise<PublishOutcome> {
+    const { set, key } = publication;
+    const ids: string[] = [];
+    const prefix = prefixOf(set, key);
     try {
-      await redis.connect();
-      await redis.ping();
-      return new RedisTarget(redis, `Redis at ${address}`, now);
-    } catch (error) {
-      redis.disconnect();
-      throw new TransientError(`cannot use Redis at ${address}: ${messageOf(reason ?? error)}`, {
-        code: "REDIS_UNREACHABLE",
-        value: address,
-        next: "Check REDIS_URL; without it the metrics are published as files in the lake.",
-        cause: reason ?? error,
-      });
+      const outcome = await this.guarded(() => publishVersion(this.redis, publication, ids, this.now()));
+      // Last, so that readers of another prefix have the set there until it is here.
+      await this.guarded(() =>
+        key === undefined ? this.redis.hdel(PREFIXES, set) : this.redis.hset(PREFIXES, set, prefix),
+      );
+      return outcome;
+    } finally {
+      // What a failed try has staged goes at once, which works in a memory that is full; the next call takes the rest.
+      await cleanVersions(this.redis, prefix, { abandoned: ids }).catch(() => {});
     }
   }
 
-  async publish(version: PublishedVersion): Promise<PublishStatus> {
-    const { set, token } = version;
-    const prefix = `ingot:{${set}}:`;
-    const staged = `${prefix}staged:${randomUUID()}`;
-    const expiry = version.expiresAt
-      ? Math.max(1, Math.ceil((Date.parse(version.expiresAt) - this.now()) / 1000))
-      : 0;
-    await this.redis
-      .pipeline()
-      .hset(staged, {
-        token,
-        version: version.version,
-        publishedAt: version.publishedAt,
-        json: toJson(version),
-      })
-      .expire(staged, STAGED)
-      .exec()
-      .then(failOnAny);
-    const status = await this.redis.eval(
-      MOVE_POINTER,
-      4,
-      `${prefix}current`,
-      staged,
-      `${prefix}${token}`,
-      prefix,
-      token,
-      GRACE,
-      expiry,
-      `ingot:${set}`,
-      JSON.stringify({ set, token, version: version.version, publishedAt: version.publishedAt }),
-    );
-    return status as PublishStatus;
+  async rollback(set: string): Promise<VersionStamp | undefined> {
+    return this.guarded(async () => {
+      const { prefix } = await readPointer(this.redis, set);
+      const keys = [prefix, versionsKey(prefix), eventsKey(prefix)];
+      const stamp = await this.redis.eval(ROLLBACK, 3, ...keys, EVENTS_KEPT, channelOf(set));
+      return typeof stamp === "string" ? parseStamp(stamp, prefix) : undefined;
+    });
   }
 
-  async read(set: string): Promise<PublishedVersion | undefined> {
-    const prefix = `ingot:{${set}}:`;
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const token = await this.redis.get(`${prefix}current`);
-      if (token === null) return undefined;
-      const json = await this.redis.hget(`${prefix}${token}`, "json");
-      if (json !== null) return parseVersion(json, `${this.name}, ${prefix}${token}`, this.now());
-      // Superseded a grace period ago, or gone: only a pointer that has not moved means that it is gone.
-      if ((await this.redis.get(`${prefix}current`)) === token) return undefined;
-    }
-    throw readContention(set);
+  read(set: string): Promise<PublishedVersion | undefined> {
+    return this.guarded(() => readVersion(this.redis, set, this.now()));
+  }
+
+  readRow(set: string, key: readonly string[]): Promise<PublishedRow | undefined> {
+    return this.guarded(() => readLookupRow(this.redis, set, rowId(key), this.now()));
+  }
+
+  async subscribe(
+    set: string,
+    onVersion: (event: VersionEvent) => void | Promise<void>,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    return subscribeToStream(this.redis, set, onVersion, options);
   }
 
   async close(): Promise<void> {
     await this.redis.quit().catch(() => this.redis.disconnect());
   }
-}
 
-function failOnAny(results: [Error | null, unknown][] | null): void {
-  for (const [error] of results ?? []) if (error) throw error;
-}
-
-/** host:port/database, never the password. */
-function addressOf(url: string): string {
-  try {
-    const { hostname, port, pathname } = new URL(url);
-    return `${hostname || "localhost"}:${port || "6379"}${pathname}`;
-  } catch {
-    return "the address in REDIS_URL";
+  /** Tries again what a lost connection or a server that starts has kept from happening; says what cannot be done. */
+  private async guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await retrying(work, { codesOf: (error) => retryCodes(error, this.movable) });
+    } catch (error) {
+      throw redisError(error, this.name);
+    }
   }
 }
