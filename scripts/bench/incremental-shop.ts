@@ -10,13 +10,8 @@ import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import { META, META_COLUMNS, META_FIELDS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
 import { newestSql } from "../../layers/definition/bronze-state.ts";
-import {
-  aggregate,
-  full,
-  merge,
-  type PipelineDefinition,
-  postgres,
-} from "../../layers/definition/pipeline.ts";
+import { aggregate, full, merge } from "../../layers/definition/model.ts";
+import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { type BuildReport, build } from "../../layers/models/build.ts";
 import { contractSchema } from "../../layers/models/contract.ts";
 import { readModels } from "../../layers/models/model.ts";
@@ -52,6 +47,7 @@ const PIPELINE: PipelineDefinition = {
 };
 const SOURCES = { carts, orders, order_items: orderItems, products };
 type SourceName = keyof typeof SOURCES;
+export const SOURCE_NAMES: readonly string[] = Object.keys(SOURCES);
 
 const PRODUCTS = 10_000;
 /** 2023 to 2025, in microseconds: whatever the size, the shop has been open as long. */
@@ -94,8 +90,15 @@ export class BenchShop {
     await this.build();
   }
 
-  build(): Promise<BuildReport[]> {
+  private build(): Promise<BuildReport[]> {
     return build({ lake: this.lake, concurrency: 3, onProgress: ignoreProgress }, PIPELINE);
+  }
+
+  /** Builds what has changed; answers the models that were made anew, but for one of a single row. */
+  async increment(): Promise<readonly string[]> {
+    const reports = await this.build();
+    const anew = reports.filter(({ status }) => status === "rebuilt").map(({ model }) => model);
+    return anew.filter((model) => model !== "gold.abandoned_cart_rate");
   }
 
   /** 1,000 orders change: of the newest some get on and some are deleted, others are new. Gives how many. */
@@ -136,7 +139,7 @@ export class BenchShop {
         );
         await session.view(layer, table, `FROM read_parquet(${file})`);
       }
-      return await digest(session, (name) => `gold.${name}`);
+      return await goldDigest(session);
     } finally {
       await session.close();
     }
@@ -146,15 +149,16 @@ export class BenchShop {
   async digest(): Promise<string> {
     const session = await this.duckdb.session();
     try {
-      for (const name of Object.keys(PIPELINE.gold ?? {}))
+      for (const name of GOLD_NAMES)
         await session.view("gold", name, await this.scan(`commerce/gold/${name}`));
-      return await digest(session, (name) => `gold.${name}`);
+      return await goldDigest(session);
     } finally {
       await session.close();
     }
   }
 
-  private async scan(path: TablePath): Promise<string> {
+  /** A query of all rows of a table of the lake, `commerce/bronze/orders`. */
+  async scan(path: TablePath): Promise<string> {
     const table = this.lake.table(path);
     return scanSql(table.store, scannable(await table.existingSnapshot()));
   }
@@ -217,12 +221,14 @@ export class BenchShop {
   }
 }
 
-/** A number of the rows of every gold table, whatever their order. */
-async function digest(session: Session, relation: (name: string) => string): Promise<string> {
+export const GOLD_NAMES: readonly string[] = Object.keys(PIPELINE.gold ?? {});
+
+/** A number of the rows of every gold table that a session shows, whatever their order. */
+export async function goldDigest(session: Session): Promise<string> {
   const found: string[] = [];
-  for (const name of Object.keys(PIPELINE.gold ?? {})) {
+  for (const name of GOLD_NAMES) {
     const [row] = await session.rows(
-      `SELECT count(*)::VARCHAR || ':' || coalesce(sum(hash(r::VARCHAR)::HUGEINT), 0)::VARCHAR AS digest FROM ${relation(name)} AS r`,
+      `SELECT count(*)::VARCHAR || ':' || coalesce(sum(hash(r::VARCHAR)::HUGEINT), 0)::VARCHAR AS digest FROM gold.${name} AS r`,
     );
     found.push(`${name} ${String(row?.digest)}`);
   }

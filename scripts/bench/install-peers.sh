@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools that the benchmark of the historical load compares Ingot with, at pinned versions and from PyPI
-# alone, into a cache folder outside of the repository. Runs again without work where the pins have not changed.
+# Installs the tools that the benchmarks compare Ingot with, at pinned versions and from PyPI alone,
+# into a cache folder outside of the repository. Runs again without work where the pins have not changed.
 #   scripts/bench/install-peers.sh      into INGOT_PEERS, or $XDG_CACHE_HOME/ingot/peers, or ~/.cache/ingot/peers
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -8,6 +8,7 @@ import { contractBench } from "./contract.ts";
 import { incrementalBench } from "./incremental.ts";
 import { loadBench } from "./load.ts";
 import { mergeBench } from "./merge.ts";
+import { publishBench } from "./publish.ts";
 import { scanBench } from "./scan.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   catchup: catchupBench,
   contract: contractBench,
   incremental: incrementalBench,
+  publish: publishBench,
 };
 
 async function main(): Promise<void> {
