@@ -9,8 +9,7 @@ import type { ProgressListener } from "../lakehouse/progress.ts";
 import { connect, disconnect } from "../layers/bronze/postgres/connect.ts";
 import type { Config } from "../layers/definition/config.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
-import { EmbeddedTarget } from "../layers/publish/embedded.ts";
-import { RedisTarget } from "../layers/publish/redis.ts";
+import { openNamed } from "../layers/publish/open-target.ts";
 import type { PublishTarget } from "../layers/publish/target.ts";
 import { interruption, onCleanup } from "./cleanup.ts";
 import { type EmbeddedPostgres, releasePostgres, startPostgres } from "./embedded/postgres.ts";
@@ -33,8 +32,8 @@ export interface Runtime {
   readonly onProgress: ProgressListener;
   /** Address of the source; starts the embedded database where none is configured. */
   database(): Promise<string>;
-  /** Where metrics go. */
-  target(): Promise<PublishTarget>;
+  /** Where metrics go: the installation's own target, or one of those that the configuration names. */
+  target(name?: string): Promise<PublishTarget>;
   /** The pipelines that a command is about: the one named, or all. */
   pipelines(name?: string): readonly PipelineDefinition[];
   /** Leaves what progress was shown on the screen; later events start a new block. */
@@ -61,16 +60,18 @@ export async function withRuntime<T>(
     const lakeRoot = lakeRootOf(loaded);
     const progress = progressOf(options);
     close(() => progress.finish());
-    const databaseOnce = once(() => openDatabase(config, folder, close));
-    const targetOnce = once(() => openTarget(config, lakeRoot, close));
+    const databaseOnce = onceEach(() => openDatabase(config, folder, close));
+    const targets = onceEach((name) => openTarget(loaded, lakeRoot, name, close));
     return await work({
       config,
       folder,
       lakeRoot,
-      lake: new Lake(await openStoreFor(duckdb, lakeRoot, config.s3), duckdb),
+      lake: new Lake(await openStoreFor(duckdb, lakeRoot, config.s3), duckdb, {
+        open: (address) => openStoreFor(duckdb, rootOf(address, folder), config.s3),
+      }),
       onProgress: (event) => progress.onProgress(event),
       database: databaseOnce,
-      target: targetOnce,
+      target: targets,
       pipelines: (name) => choosePipelines(config, name),
       endProgress: () => progress.finish(),
     });
@@ -90,8 +91,10 @@ async function closeAll(closing: readonly (() => Promise<void>)[]): Promise<void
 
 /** Root of the lake: an address as it is, a folder relative to the configuration file. */
 export function lakeRootOf({ config, folder }: LoadedConfig): string {
-  return isAddress(config.lake) ? config.lake : resolve(folder, config.lake);
+  return rootOf(config.lake, folder);
 }
+
+const rootOf = (lake: string, folder: string) => (isAddress(lake) ? lake : resolve(folder, lake));
 
 /** Work that may need the database, and nothing else of a runtime. */
 export async function withDatabase<T>(
@@ -157,13 +160,12 @@ async function leaveDatabase(postgres: EmbeddedPostgres): Promise<void> {
 }
 
 async function openTarget(
-  config: Config,
+  { config, folder }: LoadedConfig,
   lakeRoot: string,
+  name: string | undefined,
   close: (undo: () => Promise<unknown>) => void,
 ): Promise<PublishTarget> {
-  const target = config.redis
-    ? await RedisTarget.connect(config.redis)
-    : new EmbeddedTarget(openStore(lakeRoot, config.s3));
+  const target = await openNamed(config, folder, name, () => openStore(lakeRoot, config.s3));
   close(() => target.close());
   return target;
 }
@@ -180,10 +182,15 @@ function choosePipelines(config: Config, name: string | undefined): readonly Pip
   });
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
+/** Makes each thing once; one that could not be made is tried again by who asks next. */
+function onceEach<T>(make: (name?: string) => Promise<T>): (name?: string) => Promise<T> {
+  const made = new Map<string | undefined, Promise<T>>();
+  return (name) => {
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const making = make(name);
+    made.set(name, making);
+    making.catch(() => made.delete(name));
+    return making;
   };
 }

@@ -1,11 +1,16 @@
 /** The steps of a pipeline, as commands run them: each records itself in the journal. */
 import { randomUUID } from "node:crypto";
+import { codeOf, messageOf } from "../lakehouse/errors.ts";
+import { maskSecrets } from "../lakehouse/secrets.ts";
 import { type IngestReport, type LoadOptions, load } from "../layers/bronze/ingest.ts";
 import { keepUp } from "../layers/bronze/keep-up.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
 import { type JournalEntry, recordRun } from "../layers/journal.ts";
 import { reportBuild } from "../layers/lineage/open-lineage/report-build.ts";
-import { type BuildContext, type BuildReport, build } from "../layers/models/build.ts";
+import { recordAudits } from "../layers/models/audit/audit-log.ts";
+import type { AuditResult } from "../layers/models/audit/audit-result.ts";
+import { type BuildContext, buildModels } from "../layers/models/build.ts";
+import { type BuildOutcome, type BuildReport, buildError } from "../layers/models/build-outcome.ts";
 import { type PublishReport, publish } from "../layers/publish/publish.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -20,6 +25,16 @@ export interface StepReport {
   /** Rows that were new to the step. */
   readonly rows: number;
   readonly tables: readonly (IngestReport | BuildReport | PublishReport)[];
+  /** Models that failed, and those that were not run as one that they read did; absent where there are none. */
+  readonly failed?: readonly FailedModel[];
+}
+
+interface FailedModel {
+  readonly model: string;
+  readonly status: "failed" | "blocked";
+  readonly reason: string;
+  readonly code?: string | undefined;
+  readonly audits?: readonly AuditResult[];
 }
 
 export const loadStep = (runtime: Runtime, pipeline: PipelineDefinition, options: LoadOptions = {}) =>
@@ -44,39 +59,117 @@ async function ingest(
   });
 }
 
-export function buildStep(
+/** A build that may have failed in part. */
+export interface BuiltStep {
+  readonly report: StepReport;
+  /** What went wrong; undefined where nothing did. */
+  readonly error: unknown;
+}
+
+/** Builds what can be built, and records all that became of it. */
+export async function tryBuildStep(
+  runtime: Runtime,
+  pipeline: PipelineDefinition,
+  options: Pick<BuildContext, "anew" | "select"> = {},
+): Promise<BuiltStep> {
+  const { lake, lakeRoot, folder, config, onProgress } = runtime;
+  let error: unknown;
+  const report = await recorded(runtime, pipeline, "build", async (runId) => {
+    const context = { lake, lakeRoot, folder, openLineage: config.openLineage, onProgress };
+    let outcome: BuildOutcome | undefined;
+    try {
+      await reportBuild(context, pipeline, async (watched) => {
+        const settings = { lake, concurrency: config.concurrency, onProgress: watched, ...options };
+        outcome = await buildModels(settings, pipeline);
+        error = buildError(outcome);
+        if (error !== undefined) throw error;
+        return [...outcome.reports];
+      });
+    } catch (thrown) {
+      if (outcome === undefined) throw thrown;
+    }
+    if (outcome === undefined) throw new RangeError("a build was not run");
+    await recordAudits(lake, pipeline.name, runId, outcome, new Date());
+    return { tables: outcome.reports, failed: failedModels(outcome), entries: buildEntries(outcome) };
+  });
+  return { report, error };
+}
+
+/** As `tryBuildStep`; throws what went wrong. */
+export async function buildStep(
   runtime: Runtime,
   pipeline: PipelineDefinition,
   options: Pick<BuildContext, "anew" | "select"> = {},
 ): Promise<StepReport> {
-  const { lake, lakeRoot, folder, config, onProgress } = runtime;
-  return recorded(runtime, pipeline, "build", async () => {
-    const context = { lake, lakeRoot, folder, openLineage: config.openLineage, onProgress };
-    const tables = await reportBuild(context, pipeline, (watched) =>
-      build({ lake, concurrency: config.concurrency, onProgress: watched, ...options }, pipeline),
-    );
-    const entries = tables.map((t) => entry(t.model, t.status, t.rowsIn, t.rowsOut, t.bytes, t.version));
-    return { tables, entries };
-  });
+  const { report, error } = await tryBuildStep(runtime, pipeline, options);
+  if (error !== undefined) throw error;
+  return report;
+}
+
+function failedModels({ failures, blocked }: BuildOutcome): FailedModel[] {
+  return [
+    ...failures.map(({ model, error, audits }) => {
+      const reason = maskSecrets(messageOf(error));
+      return { model, status: "failed" as const, reason, code: codeOf(error), audits };
+    }),
+    ...blocked.map(({ model, by }) => ({ model, status: "blocked" as const, reason: `blocked by ${by}` })),
+  ];
+}
+
+function buildEntries({ models, reports, failures, blocked }: BuildOutcome): JournalEntry[] {
+  const none = { rowsIn: 0, rowsOut: 0, bytes: 0 };
+  const byName = new Map(models.map((model) => [model.name, model]));
+  return [
+    ...reports.map(({ model: name, audits: _, ...report }): JournalEntry => {
+      const { fingerprint = "", sql = "" } = byName.get(name) ?? {};
+      const made = report.status === "rebuilt" ? { sql } : {};
+      return { task: name, ...report, fingerprint, ...made };
+    }),
+    ...failures.map(({ model, error, version }) => {
+      const reason = [codeOf(error) ?? [], messageOf(error)].flat().join(": ");
+      return { task: model, status: "failed", ...none, version, reason };
+    }),
+    ...blocked.map(({ model, by }) => {
+      return { task: model, status: "blocked", ...none, version: undefined, reason: `blocked by ${by}` };
+    }),
+  ];
 }
 
 export async function publishStep(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport> {
-  const { lake, onProgress } = runtime;
-  const target = await runtime.target();
+  const { lake, target, onProgress } = runtime;
   return recorded(runtime, pipeline, "publish", async () => {
     const tables = await publish({ lake, target, onProgress }, pipeline);
-    const entries = tables.map((t) => entry(`publish ${t.metric}`, t.status, t.rows, t.rows, 0, t.version));
+    const entries = tables.map((t) =>
+      entry(`publish ${t.metric}`, t.status, t.rows, t.written, 0, t.version),
+    );
     return { tables, entries };
   });
 }
 
-/** Sync, build, publish. */
+/**
+ * Publishes after a build what it could build. Metrics of models that failed, or were blocked, stay as they are and
+ * grow old: published again they would look fresh. What the build failed of is thrown after.
+ */
+export async function publishBuilt(
+  runtime: Runtime,
+  pipeline: PipelineDefinition,
+  { report, error }: BuiltStep,
+): Promise<StepReport> {
+  const failed = new Set(report.failed?.map(({ model }) => model));
+  const built = (pipeline.publish ?? []).filter(({ model }) => !failed.has(`gold.${model}`));
+  try {
+    return await publishStep(runtime, { ...pipeline, publish: built });
+  } finally {
+    // biome-ignore lint/correctness/noUnsafeFinally: what went wrong first is what has to be mended first
+    if (error !== undefined) throw error;
+  }
+}
+
+/** Sync, build, publish. Where a model failed, what does not depend on it is published, and the failure is thrown after. */
 export async function runSteps(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport[]> {
-  return [
-    await syncStep(runtime, pipeline),
-    await buildStep(runtime, pipeline),
-    await publishStep(runtime, pipeline),
-  ];
+  const synced = await syncStep(runtime, pipeline);
+  const built = await tryBuildStep(runtime, pipeline);
+  return [synced, built.report, await publishBuilt(runtime, pipeline, built)];
 }
 
 function entry(
@@ -94,18 +187,22 @@ async function recorded(
   runtime: Runtime,
   pipeline: PipelineDefinition,
   step: StepReport["step"],
-  work: () => Promise<{ tables: StepReport["tables"]; entries: JournalEntry[] }>,
+  work: (
+    runId: string,
+  ) => Promise<Pick<StepReport, "tables" | "failed"> & { readonly entries: readonly JournalEntry[] }>,
 ): Promise<StepReport> {
   const startedAt = Date.now();
-  const { tables, entries } = await work();
+  const id = randomUUID();
+  const { tables, entries, failed = [] } = await work(id);
   const endedAt = Date.now();
   await recordRun(runtime.lake, pipeline.name, {
-    id: randomUUID(),
+    id,
     command: step,
     startedAt,
     endedAt,
     entries,
   });
   const rows = entries.reduce((sum, e) => sum + e.rowsIn, 0);
-  return { pipeline: pipeline.name, step, durationMs: endedAt - startedAt, rows, tables };
+  const report = { pipeline: pipeline.name, step, durationMs: endedAt - startedAt, rows, tables };
+  return failed.length === 0 ? report : { ...report, failed };
 }

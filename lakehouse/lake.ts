@@ -15,14 +15,20 @@ import type { ObjectStore } from "./store/store.ts";
 /** `pipeline/layer/table`: the address of a table inside a lake. */
 export type TablePath = `${string}/${string}/${string}`;
 
+export interface LakeOptions extends TableOptions {
+  /** Opens the store of another lake by its address; by default as `openStore` does. */
+  readonly open?: (address: string) => ObjectStore | Promise<ObjectStore>;
+}
+
 export class Lake {
   readonly store: ObjectStore;
   readonly duckdb: DuckDb;
-  private readonly options: TableOptions;
+  private readonly options: LakeOptions;
   private readonly opened = new Map<string, DeltaTable>();
+  private readonly others = new Map<string, Lake>();
   private known: string | undefined;
 
-  constructor(store: ObjectStore, duckdb: DuckDb, options: TableOptions = {}) {
+  constructor(store: ObjectStore, duckdb: DuckDb, options: LakeOptions = {}) {
     this.store = store;
     this.duckdb = duckdb;
     this.options = options;
@@ -32,6 +38,14 @@ export class Lake {
   async id(): Promise<string> {
     this.known ??= await lakeId(this.store);
     return this.known;
+  }
+
+  /** The lake at another address, with the engine and the options of this one. */
+  async other(address: string): Promise<Lake> {
+    const { open = openStore } = this.options;
+    const lake = this.others.get(address) ?? new Lake(await open(address), this.duckdb, this.options);
+    this.others.set(address, lake);
+    return lake;
   }
 
   /** The table at this address, whether it exists already or not. */

@@ -15,6 +15,8 @@ const UNCONNECTED: RetryRule = { delays: [100, 300, 1000], applied: "never" };
 const THROTTLED: RetryRule = { delays: [200, 400, 800, 1600, 3200, 6400], applied: "never" };
 /** Two requests met on one name, and this one was put off. */
 const COLLIDED: RetryRule = { delays: [20, 50, 100, 200, 400, 800], applied: "never" };
+/** Another run was faster with the same table: what it made is taken up, and the work done on top of it. */
+const OUTRUN: RetryRule = { delays: [50, 100, 200, 400, 800, 1600, 3200, 6400], applied: "never" };
 /** The answer was lost, or says that something went wrong on the other side. */
 const UNANSWERED: RetryRule = { delays: [100, 200, 400, 800, 1600], applied: "maybe" };
 
@@ -31,6 +33,8 @@ const RULES: Readonly<Record<string, RetryRule>> = {
   HTTP_429: THROTTLED,
   ConditionalRequestConflict: COLLIDED,
   OperationAborted: COLLIDED,
+  MODEL_RACE_LOST: OUTRUN,
+  BRONZE_RACE_LOST: OUTRUN,
   ECONNRESET: UNANSWERED,
   ECONNABORTED: UNANSWERED,
   EPIPE: UNANSWERED,

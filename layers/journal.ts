@@ -1,10 +1,9 @@
 /** The run journal: one row a table and run, kept as a Delta table beside the pipeline's own. */
-
-import { scannable, scanSql } from "../lakehouse/delta/scan.ts";
 import { field, type StructType } from "../lakehouse/delta/schema.ts";
 import type { Row } from "../lakehouse/duckdb/duckdb.ts";
-import { identifiers, literal } from "../lakehouse/duckdb/quote.ts";
 import type { Lake } from "../lakehouse/lake.ts";
+import { maskSecrets } from "../lakehouse/secrets.ts";
+import { appendOwnRows, type OwnTable, ownRows } from "./own-table.ts";
 
 export interface JournalEntry {
   /** `bronze.orders`, `gold.daily_revenue`, `publish daily_revenue` */
@@ -13,8 +12,16 @@ export interface JournalEntry {
   readonly rowsIn: number;
   readonly rowsOut: number;
   readonly bytes: number;
-  /** Version of the table after the run. */
-  readonly version: number;
+  /** Version of the table after the run; undefined where there is none. */
+  readonly version: number | undefined;
+  /** Why a table was made anew, a model failed or did not run. */
+  readonly reason?: string | undefined;
+  /** Of a model: the versions that it read, by `layer.table`. */
+  readonly inputs?: Readonly<Record<string, number>>;
+  /** Of a model: what its SQL, kind and contract are known by. */
+  readonly fingerprint?: string;
+  /** SQL of a model that was made anew: it is that of the runs after it, up to the next such row. */
+  readonly sql?: string;
 }
 
 export interface JournalRun {
@@ -40,53 +47,69 @@ const SCHEMA: StructType = {
     field("rows_out", "long"),
     field("bytes", "long"),
     field("version", "long"),
+    field("reason", "string"),
+    field("inputs", "string"),
+    field("fingerprint", "string"),
+    field("sql", "string"),
   ],
+};
+
+const OWN: OwnTable = {
+  schema: SCHEMA,
+  time: "started_at",
+  id: ["run_id", "task"],
+  // The newest row of a task, and the one that has the SQL of its table.
+  newestOf: "task, sql IS NULL",
 };
 
 const journalTable = (lake: Lake, pipeline: string) => lake.table(`${pipeline}/_ingot/runs`);
 
-/** Appends a run. Runs that changed nothing are left out, or an idle schedule would fill the table. */
+const IDLE = ["unchanged", "skipped"];
+
+/**
+ * Appends a run. What changed nothing is left out, or an idle schedule would fill the table; but not where it follows
+ * a failure, which is then over.
+ */
 export async function recordRun(lake: Lake, pipeline: string, run: JournalRun): Promise<void> {
-  const entries = run.entries.filter((e) => !["unchanged", "skipped"].includes(e.status));
-  if (entries.length === 0) return;
-  const rows = entries.map((e) => {
-    const started = `make_timestamp(${run.startedAt * 1000})::TIMESTAMPTZ`;
-    const numbers = [e.rowsIn, e.rowsOut, e.bytes, e.version].join(", ");
-    return `(${literal(run.id)}, ${literal(run.command)}, ${started}, ${run.endedAt - run.startedAt}, ${literal(e.task)}, ${literal(e.status)}, ${numbers})`;
-  });
-  const names = identifiers(SCHEMA.fields.map((f) => f.name));
-  const session = await lake.duckdb.session();
-  try {
-    const table = journalTable(lake, pipeline);
-    const staged = await table.stage(
-      session,
-      `SELECT * FROM (VALUES ${rows.join(", ")}) AS t(${names})`,
-      SCHEMA,
-    );
-    // A blind append loses only the race to create the table; the second try then appends to it.
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const base = await table.snapshot();
-      const outcome = await table.write({
-        operation: "WRITE",
-        base,
-        schema: SCHEMA,
-        staged,
-        reads: "nothing",
-      });
-      if (outcome.status === "committed") return;
-    }
-  } finally {
-    await session.close();
-  }
+  const idle = run.entries.filter((e) => IDLE.includes(e.status));
+  const failed = idle.length === 0 ? new Set() : await failedLast(lake, pipeline);
+  const entries = run.entries.filter((e) => !IDLE.includes(e.status) || failed.has(e.task));
+  const rows = entries.map((e) => [
+    run.id,
+    run.command,
+    new Date(run.startedAt),
+    run.endedAt - run.startedAt,
+    e.task,
+    e.status,
+    e.rowsIn,
+    e.rowsOut,
+    e.bytes,
+    e.version,
+    e.reason && maskSecrets(e.reason),
+    e.inputs && JSON.stringify(e.inputs),
+    e.fingerprint,
+    e.sql && maskSecrets(e.sql),
+  ]);
+  await appendOwnRows(journalTable(lake, pipeline), OWN, rows);
 }
 
-/** The newest run of each task. */
+/** Tasks whose newest run failed, or was blocked. */
+async function failedLast(lake: Lake, pipeline: string): Promise<ReadonlySet<string>> {
+  const rows = await ownRows(
+    journalTable(lake, pipeline),
+    OWN,
+    "SELECT task FROM t GROUP BY task HAVING max_by(status, started_at) IN ('failed', 'blocked')",
+  );
+  return new Set(rows.map(({ task }) => String(task)));
+}
+
+/** The newest run of each task, without its inputs and SQL. */
 export async function lastRuns(lake: Lake, pipeline: string): Promise<ReadonlyMap<string, Row>> {
-  const table = journalTable(lake, pipeline);
-  const snapshot = await table.snapshot();
-  if (snapshot === undefined) return new Map();
-  const rows = await lake.duckdb.rows(
-    `SELECT * FROM (${await scanSql(table.store, scannable(snapshot))}) QUALIFY row_number() OVER (PARTITION BY task ORDER BY started_at DESC) = 1`,
+  const rows = await ownRows(
+    journalTable(lake, pipeline),
+    OWN,
+    `SELECT run_id, task, status, started_at, rows_in, rows_out FROM t
+     QUALIFY row_number() OVER (PARTITION BY task ORDER BY started_at DESC) = 1`,
   );
   return new Map(rows.map((row) => [String(row.task), row]));
 }

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
-import { buildStep, type StepReport } from "../steps.ts";
+import { type StepReport, tryBuildStep } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
+import { printError } from "../terminal/print-error.ts";
 import { summary } from "./step-command.ts";
 
 interface Options extends GlobalOptions {
@@ -27,9 +28,16 @@ export const buildCommand = () =>
       await withRuntime(options, async (runtime) => {
         const { select, anew = [] } = options;
         const reports: StepReport[] = [];
-        for (const pipeline of runtime.pipelines(name))
-          reports.push(await buildStep(runtime, pipeline, { select, anew }));
+        const errors: unknown[] = [];
+        for (const pipeline of runtime.pipelines(name)) {
+          const { report, error } = await tryBuildStep(runtime, pipeline, { select, anew });
+          reports.push(report);
+          if (error !== undefined) errors.push(error);
+        }
         runtime.endProgress();
         process.stdout.write(options.json ? `${jsonText({ steps: reports })}\n` : summary(reports));
+        // The last one is printed where every error is.
+        for (const error of errors.slice(0, -1)) printError(error, { json: options.json === true });
+        if (errors.length > 0) throw errors.at(-1);
       });
     });

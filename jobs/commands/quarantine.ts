@@ -51,11 +51,20 @@ const showCommand = () =>
     .description("The rows of a table that are in quarantine, the newest first.")
     .argument(...TABLE)
     .option("--limit <rows>", "at most so many rows", wholeNumber, 20)
+    .option("--sensitive", "show values that contracts call sensitive")
     .action(async (name: string, _options: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions & { readonly limit: number }>();
+      const options = command.optsWithGlobals<
+        GlobalOptions & { readonly limit: number; readonly sensitive?: boolean }
+      >();
       await withRuntime(options, async (runtime) => {
         const { pipeline, table } = tableOf(runtime, name);
-        const rows = await heldRows(runtime.lake, pipeline.name, table, options.limit);
+        const rows = await heldRows(
+          runtime.lake,
+          pipeline.name,
+          table,
+          options.limit,
+          options.sensitive ? undefined : pipeline.silver?.[table]?.contract,
+        );
         process.stdout.write(options.json ? `${jsonText({ rows })}\n` : renderHeld(rows));
       });
     });

@@ -1,9 +1,13 @@
 import { Command } from "commander";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import { countRows } from "../../lakehouse/delta/stats.ts";
+import type { Row } from "../../lakehouse/duckdb/duckdb.ts";
 import { type Position, readPosition, SOURCE_APP } from "../../layers/bronze/position.ts";
 import { formatLsn } from "../../layers/bronze/postgres/lsn.ts";
+import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { lastRuns } from "../../layers/journal.ts";
+import { lastAudits } from "../../layers/models/audit/audit-log.ts";
+import { auditsOf } from "../../layers/models/audit/declared-audits.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { formatAge, formatBytes } from "../terminal/numbers.ts";
@@ -27,6 +31,13 @@ interface TableStatus {
   /** Of such a load: the share of rows that are there, from 0 to 1, where the source gave an estimate. */
   readonly loaded: number | undefined;
   readonly lastRun: { readonly at: string; readonly status: string; readonly rows: number } | undefined;
+  /** Audits of a model that failed when they were made last. */
+  readonly failedAudits: readonly {
+    readonly audit: string;
+    readonly severity: string;
+    readonly rows: number;
+    readonly at: string;
+  }[];
 }
 
 export const statusCommand = () =>
@@ -38,16 +49,17 @@ export const statusCommand = () =>
       const options = command.optsWithGlobals<GlobalOptions>();
       await withRuntime(options, async (runtime) => {
         const tables: TableStatus[] = [];
-        for (const pipeline of runtime.pipelines(name))
-          tables.push(...(await statusOf(runtime, pipeline.name)));
+        for (const pipeline of runtime.pipelines(name)) tables.push(...(await statusOf(runtime, pipeline)));
         process.stdout.write(
           options.json ? `${jsonText({ lake: runtime.lakeRoot, tables })}\n` : render(runtime, tables),
         );
       });
     });
 
-async function statusOf(runtime: Runtime, pipeline: string): Promise<TableStatus[]> {
+async function statusOf(runtime: Runtime, definition: PipelineDefinition): Promise<TableStatus[]> {
+  const pipeline = definition.name;
   const runs = await lastRuns(runtime.lake, pipeline);
+  const audits = await lastAudits(runtime.lake, pipeline);
   const tables: TableStatus[] = [];
   for (const path of await runtime.lake.tables(pipeline)) {
     const [, layer = "", name = ""] = path.split("/");
@@ -67,12 +79,34 @@ async function statusOf(runtime: Runtime, pipeline: string): Promise<TableStatus
       changes: source?.changes,
       loading: source?.load !== undefined,
       loaded: source?.load && loadedShare(rows, source.expectedRows),
+      failedAudits: failedAudits(definition, layer, name, audits, run?.status === "failed"),
       lastRun: run && { at: String(run.started_at), status: String(run.status), rows: Number(run.rows_in) },
     });
   }
   const order = ["bronze", "silver", "gold"];
   const rank = (t: TableStatus) => order.indexOf(t.table.split(".")[1] ?? "");
   return tables.sort((a, b) => rank(a) - rank(b) || (a.table < b.table ? -1 : 1));
+}
+
+/** Of the audits that the model has today; what others found is past. */
+function failedAudits(
+  definition: PipelineDefinition,
+  layer: string,
+  name: string,
+  audits: readonly Row[],
+  isFailed: boolean,
+): TableStatus["failedAudits"] {
+  const models = layer === "silver" ? definition.silver : layer === "gold" ? definition.gold : undefined;
+  const model = models?.[name];
+  const declared = new Set(model && auditsOf(definition, model).map((audit) => audit.name));
+  return audits.flatMap((row) => {
+    // A version that was refused is past as soon as a run has come through.
+    if (row.version === null && !isFailed) return [];
+    if (row.model !== `${layer}.${name}` || row.status !== "failed" || !declared.has(String(row.audit)))
+      return [];
+    const [audit, severity, at] = [String(row.audit), String(row.severity), String(row.checked_at)];
+    return [{ audit, severity, rows: Number(row.failing_rows), at }];
+  });
 }
 
 /** `wal 0/1A2B3C`: the LSN up to which changes were captured; `query 2026-01-31T12:00:00Z`: the moment that was read. */
@@ -119,5 +153,11 @@ function render(runtime: Runtime, tables: readonly TableStatus[]): string {
     t.lastRun ? `${t.lastRun.status}, ${t.lastRun.rows} rows` : null,
     positionText(t),
   ]);
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  const warnings = tables.flatMap(({ table, failedAudits }) =>
+    failedAudits.map(({ audit, severity, rows: wrong, at }) => {
+      const said = severity === "error" ? "failed" : "warns:";
+      return `${table} ${said} ${audit}, ${wrong} row${wrong === 1 ? "" : "s"}, ${at.slice(0, 19)}\n`;
+    }),
+  );
+  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n${warnings.join("")}`;
 }

@@ -1,6 +1,7 @@
 /** Commands that run steps of pipelines and print what was done. */
 import { Command } from "commander";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { auditText } from "../../layers/models/audit/run-audits.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import type { StepReport } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -33,14 +34,35 @@ export function stepCommand({ name, description, examples, steps }: StepCommand)
 /** One line a step: how many rows, in how many tables, how long. */
 export function summary(reports: readonly StepReport[]): string {
   return reports
-    .map((report) => `${report.pipeline}: ${describe(report)}, ${formatDuration(report.durationMs)}\n`)
+    .map((report) => {
+      const line = `${report.pipeline}: ${describe(report)}, ${formatDuration(report.durationMs)}`;
+      return [line, ...auditLines(report)].map((text) => `${text}\n`).join("");
+    })
     .join("");
+}
+
+/** One line for each audit that warns. */
+function auditLines({ tables }: StepReport): string[] {
+  return tables.flatMap((table) => {
+    if (!("audits" in table)) return [];
+    const failed = table.audits.filter(({ status }) => status === "failed");
+    return failed.map((result) => `  warning: ${table.model} fails ${auditText(result)}`);
+  });
 }
 
 const VERBS = { load: "loaded", sync: "synced", build: "built", publish: "published" } as const;
 
-function describe({ step, rows, tables }: StepReport): string {
-  const changed = tables.filter((t) => !["unchanged", "skipped"].includes(t.status));
+function describe(report: StepReport): string {
+  const { failed = [] } = report;
+  if (failed.length === 0) return describeTables(report);
+  const ended = (wanted: string) => failed.filter(({ status }) => status === wanted);
+  const blocked = ended("blocked").length;
+  const behind = blocked === 0 ? "" : `, ${blocked} blocked`;
+  return `${describeTables(report)}; ${ended("failed").length} failed${behind}`;
+}
+
+function describeTables({ step, rows, tables }: StepReport): string {
+  const changed = tables.filter((t) => !["unchanged", "skipped", "held", "stale"].includes(t.status));
   if (changed.length === 0) return `${VERBS[step]} nothing: no change in ${plural(tables.length, "table")}`;
   if (step !== "build")
     return `${VERBS[step]} ${plural(rows, "row")} in ${changed.length} of ${plural(tables.length, "table")}`;

@@ -9,7 +9,7 @@ import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { lastRuns } from "../../layers/journal.ts";
 import { isDirect, type Origins, ROWS } from "../../layers/lineage/origin.ts";
 import { lineageOf } from "../../layers/lineage/read-lineage.ts";
-import type { Model } from "../../layers/models/model.ts";
+import type { Model } from "../../layers/models/planned-model.ts";
 import { describeContract, typeText } from "./describe-contract.ts";
 import type {
   DescribedOrigin,
@@ -53,6 +53,11 @@ export async function describePipeline(lake: Lake, pipeline: PipelineDefinition)
       description: model.contract.description,
       columns: columns.map((column) => ({ ...column, from: originsOf(own?.columns.get(column.name) ?? []) })),
       checks,
+      audits: model.audits.map(({ name, severity, check }) => ({
+        name,
+        severity,
+        sql: check.kind === "sql" ? maskSecrets(check.sql) : undefined,
+      })),
       unresolved: own?.unresolved ?? [],
       rowsBy: originsOf((own?.rows ?? []).filter(({ column }) => column !== ROWS)),
       inputs: model.references,
@@ -70,6 +75,7 @@ const NOTHING = {
   kind: undefined,
   description: undefined,
   checks: [],
+  audits: [],
   unresolved: [],
   rowsBy: [],
   inputs: [],

@@ -1,4 +1,5 @@
 /** What a page of documentation tells of a pipeline: plain data, gathered from definition, lineage and lake. */
+import type { AuditSeverity } from "../../layers/definition/audit.ts";
 
 export interface DescribedColumn {
   readonly name: string;
@@ -52,6 +53,13 @@ export interface DescribedTable {
     readonly name: string;
     readonly sql: string;
     readonly message: string | undefined;
+  }[];
+  /** What is held against the table as a whole before a commit of it is seen. */
+  readonly audits: readonly {
+    readonly name: string;
+    readonly severity: AuditSeverity;
+    /** SQL of an audit that is a query. */
+    readonly sql: string | undefined;
   }[];
   /** Names in its SQL that were not found: where columns come from is not known whole. */
   readonly unresolved: readonly string[];

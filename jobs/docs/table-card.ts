@@ -22,6 +22,7 @@ ${facts(table)}
 ${table.rowsBy.length === 0 ? undefined : html`<p class="note">Rows depend on ${origins(pipeline, table.rowsBy)}</p>`}
 ${table.unresolved.length === 0 ? undefined : html`<p class="note">Not found in the SQL, so that lineage through it is missing: ${table.unresolved.join(", ")}</p>`}
 ${table.checks.map(({ name, sql, message }) => html`<p class="note">Check <b>${name}</b>: <code>${sql}</code>${message === undefined ? undefined : html` (${message})`}</p>`)}
+${table.audits.length === 0 ? undefined : html`<p class="note">Audits ${table.audits.map(({ name, severity, sql }) => html`<code class="check" title="${sql ?? "held against the table before a commit of it is seen"}">${name}</code>${severity === "warn" ? html`<span class="null" title="is said, and stops nothing"> warns</span>` : undefined} `)}</p>`}
 ${flow(pipeline, "Reads", table.inputs)}${flow(pipeline, "Read by", table.users)}
 ${table.sql === undefined ? undefined : html`<details><summary>SQL</summary><pre><code>${table.sql}</code></pre></details>`}
 </article>

@@ -42,6 +42,41 @@ const openLineageShape = z
   // A key alone comes from an environment that other programs share.
   .refine(({ url, file, apiKey }) => (url ?? file ?? apiKey) !== undefined, "{ url } or { file }, or both");
 
+const webUrl = z.url({ protocol: /^https?$/, error: "an address such as https://example.com/versions" });
+
+/** A place that published metrics go to, beside the installation's own. */
+const targetShape = z.discriminatedUnion("kind", [
+  /** Redis: one server, one that sentinels know, or a cluster. */
+  z.strictObject({
+    kind: z.literal("redis"),
+    url: redisUrl,
+    cluster: z.boolean().optional(),
+    /** File with the certificate of the authority that signed the server's; relative to the configuration file. */
+    ca: z.string().min(1, "a file such as ./ca.pem").optional(),
+    sentinels: z
+      .array(z.string().regex(/^.+:\d+$/, "host:port"))
+      .min(1)
+      .optional(),
+    /** Name of the primary at the sentinels. */
+    master: z.string().min(1).optional(),
+  }),
+  /** Files in the lake. */
+  z.strictObject({ kind: z.literal("files") }),
+  /** A table for each metric. */
+  z.strictObject({
+    kind: z.literal("postgres"),
+    url: postgresUrl,
+    /** Schema of the tables. */
+    schema: z.string().min(1, "a schema").optional(),
+  }),
+  /** Versions are posted as JSON, signed where there is a secret. */
+  z.strictObject({
+    kind: z.literal("webhook"),
+    url: webUrl,
+    secret: z.string().min(16, "a secret of 16 characters at least").optional(),
+  }),
+]);
+
 /** Keys of a configuration file, beside `pipelines`. */
 export const settingsShape = {
   /** Root of the lake: a folder, relative to the configuration file, or `s3://bucket/prefix`. */
@@ -50,6 +85,10 @@ export const settingsShape = {
   database: postgresUrl.optional(),
   /** Address of Redis; absent means the embedded target. */
   redis: redisUrl.optional(),
+  /** By name, what metrics can be published `to` beside `redis` and `files`. */
+  targets: z
+    .record(z.string().regex(/^[a-z][a-z0-9_]*$/, "lower case letters, digits and _"), targetShape)
+    .optional(),
   /** Memory that DuckDB may use before it spills, in megabytes. */
   memoryMb: count(64, 1_048_576).default(256),
   threads: count(1, 1024).default(2),
@@ -145,7 +184,7 @@ export function settingsError(
       : `${origin} is not a key that exists`,
     {
       code: "CONFIG_INVALID",
-      value: SECRET.has(key) ? "(hidden, it may hold a password)" : value,
+      value: SECRET.has(key) || key.split(".")[0] === "targets" ? "(hidden, it may hold a password)" : value,
       allowed:
         unknown === undefined
           ? (issue?.message ?? "")

@@ -1,8 +1,11 @@
 /** The configuration of an installation: settings and pipelines. */
 import { z } from "zod";
 import { settingsError, settingsShape, withEnvironment } from "../../lakehouse/config/settings.ts";
+import { auditsSchema } from "./audit-schema.ts";
 import type { PipelineDefinition } from "./pipeline.ts";
+import { publishedSchema } from "./published-schema.ts";
 import { findSlotClash } from "./replication-names.ts";
+import { checkFollowing, schedulesSchema } from "./schedule-schema.ts";
 
 const isFunction = z.custom<(...args: never[]) => unknown>(
   (value) => typeof value === "function",
@@ -20,13 +23,38 @@ const contract = z.custom<object>(
   (value) => typeof value === "object" && value !== null && "columns" in value && "key" in value,
   "a contract made by defineTable()",
 );
+const column = z.custom<object>(
+  (value) => typeof value === "object" && value !== null && "type" in value && "zod" in value,
+  "a column of a contract, such as long()",
+);
+function isTimeZone(timeZone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en-US", { timeZone }).format(0) !== "";
+  } catch {
+    return false;
+  }
+}
 const models = z.record(
   name,
   z.strictObject({
-    kind: z.enum(["append", "merge", "aggregate", "full"]),
+    kind: z.enum(["append", "merge", "aggregate", "full", "scd2", "snapshot", "stateful"]),
     contract,
+    audits: auditsSchema.optional(),
     touches: z.record(z.string(), z.string()).optional(),
     reach: z.string().optional(),
+    input: z.record(z.string(), column).optional(),
+    by: z.array(z.string()).min(1, "at least one column").optional(),
+    order: z.array(z.string()).min(1, "at least one column").optional(),
+    step: isFunction.optional(),
+    column: z.string().min(1, "a column of the contract").optional(),
+    every: z.enum(["day", "hour"], '"day" or "hour"').optional(),
+    timeZone: z.string().refine(isTimeZone, "a time zone such as Europe/Berlin").optional(),
+    cold: z
+      .strictObject({
+        afterDays: z.int().positive("a whole number of days, at least 1"),
+        lake: z.string().min(1, "a folder such as ./archive, or s3://bucket/prefix").optional(),
+      })
+      .optional(),
     quarantine: z
       .strictObject({
         stopAtRate: z.number().positive().max(1, "a part of the rows, more than 0 up to 1").optional(),
@@ -92,22 +120,8 @@ const pipelineSchema = z.strictObject({
   source,
   silver: models.optional(),
   gold: models.optional(),
-  publish: z
-    .array(
-      z.strictObject({
-        model: z.string(),
-        title: z.string(),
-        expiresAfter: z.number().positive("seconds, more than 0").optional(),
-        chart: z
-          .strictObject({
-            kind: z.enum(["bars", "line"], '"bars" or "line"'),
-            label: z.string(),
-            value: z.string(),
-          })
-          .optional(),
-      }),
-    )
-    .optional(),
+  publish: publishedSchema.optional(),
+  schedules: schedulesSchema.optional(),
   tests: isFunction.optional(),
   bootstrap: isFunction.optional(),
   simulate: isFunction.optional(),
@@ -117,6 +131,11 @@ const pipelines = z
   .array(pipelineSchema)
   .min(1, "at least one pipeline")
   .superRefine((list, context) => {
+    for (const [index, pipeline] of (list as unknown as PipelineDefinition[]).entries()) {
+      checkFollowing(pipeline, (path, message) =>
+        context.addIssue({ code: "custom", path: [index, ...path], message }),
+      );
+    }
     // All pipelines of a configuration have one database.
     const clash = findSlotClash(list as unknown as PipelineDefinition[]);
     if (clash === undefined) return;
@@ -124,7 +143,17 @@ const pipelines = z
     context.addIssue({ code: "custom", path: [clash.index, "source", "wal", "slot"], message });
   });
 
-const configSchema = z.strictObject({ ...settingsShape, pipelines });
+const configSchema = z.strictObject({ ...settingsShape, pipelines }).superRefine((config, context) => {
+  const known = new Set(["redis", "files", ...Object.keys(config.targets ?? {})]);
+  for (const [i, pipeline] of config.pipelines.entries()) {
+    for (const [j, { to = [] }] of (pipeline.publish ?? []).entries()) {
+      const k = to.findIndex((target) => !known.has(target));
+      if (k < 0) continue;
+      const message = `a target: ${[...known].join(", ")}`;
+      context.addIssue({ code: "custom", path: ["pipelines", i, "publish", j, "to", k], message });
+    }
+  }
+});
 
 /** What `ingot.config.ts` exports; every key but `pipelines` has a default. */
 export type ConfigInput = Omit<z.input<typeof configSchema>, "pipelines"> & {

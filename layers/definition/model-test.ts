@@ -5,9 +5,11 @@ export type GivenRows = readonly Readonly<Record<string, unknown>>[] | string;
 
 /** What comes to the inputs, and what the model's table holds after it. */
 export interface ModelTestStep {
+  /** When it is, such as `2026-05-01T10:00:00Z`: for models that keep images or versions. It stays until a step says another. */
+  readonly at?: string;
   /**
    * By input: rows that come, or take the place of those with their key. For bronze they are changes: `_ingot_op`
-   * (`d` for a deletion) may be among the columns.
+   * (`d` for a deletion) and `_ingot_committed_at` may be among the columns.
    */
   readonly change?: Readonly<Record<string, GivenRows>>;
   /** By input of silver or gold: rows of which only the key is looked at, that go. */
@@ -16,7 +18,7 @@ export interface ModelTestStep {
   readonly expect: readonly Readonly<Record<string, unknown>>[];
 }
 
-export interface ModelTest extends Pick<ModelTestStep, "expect"> {
+export interface ModelTest extends Pick<ModelTestStep, "at" | "expect"> {
   /** What it shows. */
   readonly name: string;
   /** `gold.daily_sales` */

@@ -1,7 +1,9 @@
 /** What a pipeline is: data, no behaviour. The jobs read it; the layers carry it out. */
 import type { ProgressListener } from "../../lakehouse/progress.ts";
-import type { AnyContract } from "../../schemas/table.ts";
+import type { ModelDefinition } from "./model.ts";
 import type { ModelTest } from "./model-test.ts";
+import type { PublishedMetric } from "./published.ts";
+import type { Schedule } from "./schedule.ts";
 
 /**
  * What happens when a source table's columns are no longer those of its bronze table. `evolve`: bronze gets the new
@@ -82,54 +84,6 @@ export interface PostgresSource {
   readonly limits?: SourceLimits;
 }
 
-/** How a model's table is kept. Whatever the kind, it equals the table that its SQL gives over whole inputs. */
-export type ModelKind =
-  /** The rows of one bronze table, row by row, deletions and all: what has been written stays. */
-  | "append"
-  /** Current state by key: the newest change of each key wins, deletes are honoured. One bronze table, row by row. */
-  | "merge"
-  /** Groups by key: those that a change touches are computed again, the others are left alone. */
-  | "aggregate"
-  /** Recomputed whenever an input changed; with a key, only rows that differ are written. */
-  | "full";
-
-/** What an aggregate says of itself where its SQL does not show which groups a change touches. */
-export interface AggregateOptions {
-  /**
-   * By input (`silver.orders`): SQL over the relation `changed` that gives the keys of the groups that rows which
-   * came or went touch; the columns of `changed` are the input's. Inputs may be read too, as they are now.
-   */
-  readonly touches?: Readonly<Record<string, string>>;
-  /** SQL over the relation `touched`, keys that a change touches: those of other groups that depend on these. */
-  readonly reach?: string;
-}
-
-/** When so many rows break their contract that something else must be wrong: the run stops, and nothing is committed. */
-export interface QuarantineOptions {
-  /** Part of a run's rows, 0 to 1; by default half of them, where they are 100 or more. */
-  readonly stopAtRate?: number;
-  /** Rows of a run; never by default. */
-  readonly stopAtRows?: number;
-}
-
-/** One model: a SQL file in the pipeline's folder and the contract of what it makes. */
-export interface ModelDefinition extends AggregateOptions {
-  readonly kind: ModelKind;
-  readonly contract: AnyContract;
-  readonly quarantine?: QuarantineOptions;
-}
-
-/** A gold table that consumers read, and how a terminal shows it. */
-export interface PublishedMetric {
-  /** Name of the gold model. */
-  readonly model: string;
-  readonly title: string;
-  /** Seconds after which an unrefreshed value disappears; kept for ever by default. */
-  readonly expiresAfter?: number;
-  /** Column of labels, column of values: drawn as bars (categories) or as a line (a series over time). */
-  readonly chart?: { readonly kind: "bars" | "line"; readonly label: string; readonly value: string };
-}
-
 /** What a pipeline's own programs (bootstrap, simulate) are given. */
 export interface ProgramContext {
   readonly connectionString: string;
@@ -169,6 +123,8 @@ export interface PipelineDefinition {
   readonly silver?: Readonly<Record<string, ModelDefinition>>;
   readonly gold?: Readonly<Record<string, ModelDefinition>>;
   readonly publish?: readonly PublishedMetric[];
+  /** When it runs by itself, under `ingot start`; by name. */
+  readonly schedules?: Readonly<Record<string, Schedule>>;
   /** Creates and fills the source database; does nothing where that is done. */
   readonly bootstrap?: (context: ProgramContext, options: BootstrapOptions) => Promise<void>;
   /** Tests of its models, which `ingot test` runs. */
@@ -181,22 +137,3 @@ export interface PipelineDefinition {
 export function postgres(options: Omit<PostgresSource, "kind">): PostgresSource {
   return { kind: "postgres", ...options };
 }
-
-/** A model that takes over the rows of one bronze table as they come. */
-export const append = (contract: AnyContract): ModelDefinition => ({ kind: "append", contract });
-
-/** A model that keeps the current state of one bronze table by its key; rows that break the contract are set aside. */
-export const merge = (
-  contract: AnyContract,
-  options: { readonly quarantine?: QuarantineOptions } = {},
-): ModelDefinition => ({ kind: "merge", contract, ...options });
-
-/** A model of groups by the contract's key, of which a change recomputes those that it touches. */
-export const aggregate = (contract: AnyContract, options: AggregateOptions = {}): ModelDefinition => ({
-  kind: "aggregate",
-  contract,
-  ...options,
-});
-
-/** A model that is recomputed whole. */
-export const full = (contract: AnyContract): ModelDefinition => ({ kind: "full", contract });

@@ -1,9 +1,10 @@
 /** Column lineage of a pipeline: for every column of every model the columns of its inputs. */
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
-import { META_COLUMNS } from "../definition/bronze-columns.ts";
-import { type Origins, ROWS } from "./origin.ts";
+import { META, META_COLUMNS } from "../definition/bronze-columns.ts";
+import { addedColumns, type ModelKind } from "../definition/model.ts";
+import { type Origin, type Origins, ROWS, through } from "./origin.ts";
 import { analyseQuery } from "./sql/query.ts";
-import { columnOf, tableRelation } from "./sql/relation.ts";
+import { allOrigins, columnOf, type Relation, tableRelation } from "./sql/relation.ts";
 import { parseQuery, readFunctionNames } from "./sql/syntax-tree.ts";
 
 /** What of a model is looked at. */
@@ -14,6 +15,13 @@ interface LineageModel {
   /** File of the SQL, for messages. */
   readonly file: string;
   readonly contract: { readonly columns: Readonly<Record<string, unknown>> };
+  /** Absent where the SQL gives all columns. */
+  readonly kind?: ModelKind;
+  /** Of a snapshot. */
+  readonly column?: string;
+  /** Of a stateful model: the columns that its rows take over from those of its SQL. */
+  readonly by?: readonly string[];
+  readonly order?: readonly string[];
 }
 
 export interface ModelLineage {
@@ -54,8 +62,9 @@ export async function readLineage(
     const { relation, unresolved } = analyseQuery(query, functions, table);
     const missing = new Set(unresolved);
     const columns = new Map<string, Origins>();
+    const added = addedOrigins(model, relation);
     for (const name of Object.keys(model.contract.columns)) {
-      const origins = columnOf(relation, name) ?? relation.others?.(name);
+      const origins = added.get(name) ?? columnOf(relation, name) ?? relation.others?.(name);
       if (origins === undefined) missing.add(name);
       columns.set(name, origins ?? []);
     }
@@ -63,6 +72,24 @@ export async function readLineage(
     found.set(model.name, { model: model.name, columns, rows, unresolved: [...missing] });
   }
   return { models: found, sources: sourceColumns(found, sources) };
+}
+
+/**
+ * Columns that the SQL does not give: the times of versions are those of the source's commits, an image's is the clock's,
+ * and what a step makes may come from all that it is given.
+ */
+function addedOrigins(model: LineageModel, relation: Relation): Map<string, Origins> {
+  const { kind, contract, by = [], order = [], ...options } = model;
+  if (kind === undefined) return new Map();
+  if (kind === "stateful") {
+    const made = Object.keys(contract.columns).filter((name) => ![...by, ...order].includes(name));
+    const origins = through("transformation", allOrigins(relation));
+    return new Map(made.map((name) => [name, origins]));
+  }
+  const times = relation.tables.map(
+    ({ table }): Origin => ({ table, column: META.committedAt, how: "transformation" }),
+  );
+  return new Map(addedColumns({ kind, ...options }).map((name) => [name, kind === "scd2" ? times : []]));
 }
 
 function sourceColumns(

@@ -2,7 +2,8 @@
 import type { Lake } from "../../lakehouse/lake.ts";
 import { META_COLUMNS } from "../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
-import { type Model, readModels } from "../models/model.ts";
+import { readModels } from "../models/model.ts";
+import type { Model } from "../models/planned-model.ts";
 import { type PipelineLineage, readLineage } from "./pipeline-lineage.ts";
 
 /** Models of a pipeline and their lineage. Bronze tables that were not loaded yet have the columns that models name. */

@@ -4,9 +4,11 @@ import type { Staged } from "../../lakehouse/delta/stage.ts";
 import { countRows } from "../../lakehouse/delta/stats.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
-import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import type { AnyContract } from "../../schemas/table.ts";
+import { sqlColumns } from "../definition/model.ts";
 import type { Model } from "./planned-model.ts";
+import { sqlErrorText } from "./sensitive.ts";
 
 /** The Delta schema of a contract. */
 export function contractSchema(contract: AnyContract): StructType {
@@ -16,23 +18,33 @@ export function contractSchema(contract: AnyContract): StructType {
   };
 }
 
-/** Checks that the SQL of a model gives exactly the contract's columns. The tables it reads must be there as views. */
+/**
+ * Checks that the SQL of a model gives exactly the contract's columns, but for those that Ingot adds. The tables it reads
+ * must be there as views.
+ */
 export async function checkColumns(session: Session, model: Model): Promise<void> {
   const columns = await modelError(model, () => session.describe(model.sql));
   const given = columns.map((column) => column.name);
-  const wanted = Object.keys(model.contract.columns);
+  const wanted = Object.keys(sqlColumns(model));
   const missing = wanted.filter((name) => !given.includes(name));
   const unknown = given.filter((name) => !wanted.includes(name));
   if (missing.length === 0 && unknown.length === 0) return;
-  throw new TerminalError(`model ${model.name} does not give the columns of its contract`, {
-    code: "MODEL_COLUMNS",
-    value: [...missing.map((name) => `missing ${name}`), ...unknown.map((name) => `unknown ${name}`)].join(
-      ", ",
-    ),
-    allowed: wanted.join(", "),
-    next: `Correct ${model.file}, or the contract "${model.contract.name}".`,
-  });
+  throw new TerminalError(
+    `the SQL of model ${model.name} does not give the columns of its ${columnsName(model)}`,
+    {
+      code: "MODEL_COLUMNS",
+      value: [...missing.map((name) => `missing ${name}`), ...unknown.map((name) => `unknown ${name}`)].join(
+        ", ",
+      ),
+      allowed: wanted.join(", "),
+      next: `Correct ${model.file}, or the ${columnsName(model)}.`,
+    },
+  );
 }
+
+/** What says which columns a model's SQL gives, for messages. */
+export const columnsName = ({ input, contract }: Model): string =>
+  input === undefined ? `contract "${contract.name}"` : "input";
 
 /** Runs a step of a model; what DuckDB says of its SQL is told with the file. */
 export async function modelError<T>(model: Model, work: () => Promise<T>): Promise<T> {
@@ -40,11 +52,13 @@ export async function modelError<T>(model: Model, work: () => Promise<T>): Promi
     return await work();
   } catch (cause) {
     if (!(cause instanceof TerminalError) || cause.code !== "DUCKDB_SQL") throw cause;
-    throw new TerminalError(`model ${model.name} failed: ${messageOf(cause)}`, {
+    const text = sqlErrorText(cause, model.readsSensitive);
+    throw new TerminalError(`model ${model.name} failed: ${text}`, {
       code: "MODEL_SQL",
       value: model.file,
       next: "Correct the SQL and run `ingot build` again; its table is as it was before.",
-      cause,
+      // Stacks are shown with their causes.
+      ...(text === cause.message ? { cause } : {}),
     });
   }
 }

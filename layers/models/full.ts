@@ -24,11 +24,11 @@ export async function runFull(run: ModelRun): Promise<ModelResult> {
     return replaceByKey(run, run.base, { keys: undefined, rows: "result", rowsIn });
   return (await isSame(run, run.base))
     ? { ...(await commitNothing(run, run.base)), rowsIn }
-    : remake(run, "SELECT * FROM result");
+    : remake(run, "SELECT * FROM result", "its rows differ, and have no key");
 }
 
-/** Writes all rows of a query in place of those that the table has. */
-export async function remake(run: ModelRun, sql: string): Promise<ModelResult> {
+/** Writes all rows of a query in place of those that the table has. `why`: as `commitRebuild` has it. */
+export async function remake(run: ModelRun, sql: string, why?: string): Promise<ModelResult> {
   const staged = await stageModel(run, sql);
   try {
     await refuseRepeatedKeys(run, `(${await stagedSql(run, staged)})`);
@@ -36,7 +36,7 @@ export async function remake(run: ModelRun, sql: string): Promise<ModelResult> {
     await run.target.discard(staged);
     throw error;
   }
-  return commitRebuild(run, staged);
+  return commitRebuild(run, staged, run.reason ?? why);
 }
 
 /** Whether the table has just these rows, each as often. */

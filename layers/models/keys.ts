@@ -1,5 +1,5 @@
 /** The keys that contracts promise. */
-import { identifiers } from "../../lakehouse/duckdb/quote.ts";
+import { identifier, identifiers, literal } from "../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import type { ModelRun } from "./run.ts";
 
@@ -7,16 +7,18 @@ import type { ModelRun } from "./run.ts";
 export async function refuseRepeatedKeys({ session, model }: ModelRun, relation: string): Promise<void> {
   const { key } = model.contract;
   if (key.length === 0) return;
-  const names = identifiers(key);
+  // An error is read by more people than a table.
+  const shown = key.filter((name) => model.contract.columns[name]?.sensitivity === undefined);
+  const members = shown.map((name) => `${literal(name)}, ${identifier(name)}`);
   const [found] = await session.rows(
-    `SELECT count(*) AS rows, to_json({${key.map((_, i) => `k${i}: any_value(k${i})`).join(", ")}})::VARCHAR AS example
-       FROM (SELECT ${key.map((name, i) => `${identifiers([name])} AS k${i}`).join(", ")} FROM ${relation}
-         GROUP BY ${names} HAVING count(*) > 1)`,
+    `SELECT count(*) AS rows, any_value(_ingot_example) AS example
+       FROM (SELECT json_object(${members.join(", ")})::VARCHAR AS _ingot_example FROM ${relation}
+         GROUP BY ${identifiers(key)} HAVING count(*) > 1)`,
   );
   if (Number(found?.rows) === 0) return;
   throw new TerminalError(`model ${model.name} gives ${String(found?.rows)} keys more than once`, {
     code: "MODEL_REPEATED_KEY",
-    value: String(found?.example),
+    ...(shown.length === 0 ? {} : { value: String(found?.example) }),
     allowed: `each ${key.join(", ")} once, as the contract "${model.contract.name}" says`,
     next: `Group by the key in ${model.file}, or correct the key of the contract. Nothing was committed.`,
   });

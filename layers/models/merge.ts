@@ -17,9 +17,10 @@ import { META, META_COLUMNS, sourceKey } from "../definition/bronze-columns.ts";
 import { newestSql } from "../definition/bronze-state.ts";
 import { commitNothing, commitRebuild } from "./commit-model.ts";
 import { checkColumns, contractSchema, modelError, rowsOfModel } from "./contract.ts";
+import { isLaidOver } from "./laid-over.ts";
 import { stagedSql, stageModel, stageRows } from "./model-table.ts";
 import type { Model } from "./planned-model.ts";
-import { clearQuarantine, holdBroken, splitRows } from "./quarantine/hold.ts";
+import { clearQuarantine, holdLater, splitRows } from "./quarantine/hold.ts";
 import { isUncast, lenientSql, UNCAST } from "./quarantine/lenient.ts";
 import { replaceByKey } from "./replace-by-key.ts";
 import type { ModelResult, ModelRun } from "./run.ts";
@@ -30,22 +31,29 @@ export async function runMerge(run: ModelRun): Promise<ModelResult> {
   const { source, table, reference } = onlyInput(run);
   const consumed = run.consumed?.get(reference);
   const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
-  if (base !== undefined && added !== undefined) {
+  if (base !== undefined && consumed !== undefined && added !== undefined) {
     if (added.length === 0) return commitNothing(run, base);
-    if (await isLaidOver(run, table, source, added)) return increment(run, base, source, table, added);
+    if (await isLaidOver(run.session, table, source, { consumed, added }))
+      return increment(run, base, source, table, added);
   }
-  return rebuild(run, source, table);
+  const why = added ? "changes lie before, or undo, what was taken in" : "what is new in bronze is not known";
+  return rebuild(run, source, table, run.reason ?? why);
 }
 
 /** Makes the table of all rows of bronze. They stream from files to files. */
-async function rebuild(run: ModelRun, source: Snapshot, table: DeltaTable): Promise<ModelResult> {
+async function rebuild(
+  run: ModelRun,
+  source: Snapshot,
+  table: DeltaTable,
+  why: string,
+): Promise<ModelResult> {
   await viewOfChange(run, source, table, [...source.files.values()], "VIEW");
   await checkColumns(run.session, run.model);
   const staged = await stageClean(run);
-  if (staged === undefined) return rebuildSplit(run);
+  if (staged === undefined) return rebuildSplit(run, why);
   await checkStaged(run, staged, run.model.sql, "changes");
-  await clearQuarantine(run, "changes");
-  return { ...(await commitRebuild(run, staged)), held: 0 };
+  const audited = { ...run, beforeCommit: () => clearQuarantine(run, "changes") };
+  return { ...(await commitRebuild(audited, staged, why)), held: 0 };
 }
 
 /** Stages all rows in one go, as most often they keep the contract; undefined where one does not. */
@@ -59,14 +67,13 @@ async function stageClean(run: ModelRun): Promise<Staged | undefined> {
 }
 
 /** Rows that break the contract are set aside: the others are gone through once more. */
-async function rebuildSplit(run: ModelRun): Promise<ModelResult> {
+async function rebuildSplit(run: ModelRun, why: string): Promise<ModelResult> {
   await run.session.run("CREATE TABLE newest AS FROM changes");
   const rows = await lenientSql(run.target.duckdb, run.model);
   const { kept, held, write } = await splitRows(run, rows, "newest");
   const staged = await stageRows(run, kept);
   await checkStaged(run, staged, rows, "newest");
-  await write();
-  return { ...(await commitRebuild(run, staged)), held };
+  return { ...(await commitRebuild({ ...run, beforeCommit: write }, staged, why)), held };
 }
 
 async function checkStaged(run: ModelRun, staged: Staged, sql: string, known: string): Promise<void> {
@@ -106,50 +113,12 @@ async function increment(
   });
   await session.run(`CREATE TABLE keys AS SELECT DISTINCT ${columns.join(", ")} FROM changes`);
   await checkKeys(run, "FROM candidates", "FROM candidates", "keys");
-  const held = await holdBroken(run, "candidates", "result", { changes: "changes", keys: "keys" });
+  const origin = { changes: "changes", keys: "keys" };
+  const { held, write } = await holdLater(run, "candidates", "result", origin);
   const rowsIn = await countChanges(session);
-  return { ...(await replaceByKey(run, base, { keys: "keys", rows: "result", rowsIn })), held };
-}
-
-/**
- * Whether what is there, with the change laid over it, is what there is to be. Not after a truncation: nothing of before
- * remains. And not where changes lie before rows that were taken in: a read of the source may be ahead of its capture.
- */
-async function isLaidOver(
-  { session }: ModelRun,
-  table: DeltaTable,
-  source: Snapshot,
-  added: readonly AddFile[],
-): Promise<boolean> {
-  const rows = await scanSql(table.store, { ...scannable(source), files: added });
-  const [change] = await session.rows(
-    `SELECT coalesce(bool_or(${META.operation} = 't'), false) AS truncates, min(${META.lsn})::DOUBLE AS first FROM (${rows})`,
-  );
-  if (change?.truncates === true) return false;
-  if (typeof change?.first !== "number") return true;
-  const paths = new Set(added.map((file) => file.path));
-  const older = [...source.files.values()].filter((file) => !paths.has(file.path));
-  return (await latest(session, table, source, older)) <= change.first;
-}
-
-/** The greatest LSN in these files: by their statistics, and by their rows where those do not tell. */
-async function latest(
-  session: Session,
-  table: DeltaTable,
-  source: Snapshot,
-  files: readonly AddFile[],
-): Promise<number> {
-  let newest = -1;
-  const unknown: AddFile[] = [];
-  for (const file of files) {
-    const bound = greatestValue(file, META.lsn);
-    if (bound === undefined) unknown.push(file);
-    else newest = Math.max(newest, bound);
-  }
-  if (unknown.length === 0) return newest;
-  const rows = await scanSql(table.store, { ...scannable(source), files: unknown });
-  const [found] = await session.rows(`SELECT max(${META.lsn})::DOUBLE AS newest FROM (${rows})`);
-  return Math.max(newest, Number(found?.newest ?? -1));
+  // A table that fails its audits stays as it was, and so does what is held beside it.
+  const audited = { ...run, beforeCommit: write };
+  return { ...(await replaceByKey(audited, base, { keys: "keys", rows: "result", rowsIn })), held };
 }
 
 function onlyInput(run: ModelRun): { source: Snapshot; table: DeltaTable; reference: string } {

@@ -4,17 +4,19 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
+import type { Columns } from "../../schemas/table.ts";
 import { compileContract } from "../contract/compile.ts";
 import type { CompiledContract } from "../contract/rule.ts";
-import type { ModelDefinition, PipelineDefinition } from "../definition/pipeline.ts";
-import { planGroups } from "./aggregate/plan.ts";
+import type { ModelDefinition } from "../definition/model.ts";
+import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { planAudits } from "./audit/plan-audits.ts";
+import { KINDS } from "./kinds.ts";
+import { inOrder } from "./order.ts";
 import type { Model } from "./planned-model.ts";
 import { findReferences } from "./references.ts";
-import { checkRowwise } from "./row-query.ts";
+import { readsSensitive } from "./sensitive.ts";
 
-export type { Model } from "./planned-model.ts";
-
-/** Reads the models of a pipeline and orders them: every model after all that it reads. */
+/** Reads the models of a pipeline, in the order of `inOrder`. */
 export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): Promise<Model[]> {
   const models: Model[] = [];
   for (const layer of ["silver", "gold"] as const) {
@@ -22,43 +24,26 @@ export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): 
       const file = sqlFile(pipeline, layer, table);
       const sql = await readSql(file);
       const rules = compileContract(definition.contract);
-      const model: Model = {
+      const references = await findReferences(duckdb, sql, file);
+      models.push({
+        ...definition,
         layer,
         name: `${layer}.${table}`,
         table,
-        kind: definition.kind,
-        contract: definition.contract,
         rules,
-        quarantine: definition.quarantine ?? {},
         sql,
         file,
-        references: await findReferences(duckdb, sql, file),
-        touches: definition.touches,
-        reach: definition.reach,
+        references,
+        readsSensitive: readsSensitive(pipeline, definition, references),
+        audits: await planAudits(duckdb, pipeline, { name: `${layer}.${table}`, file, definition }),
         fingerprint: fingerprint(sql, definition, rules),
-      };
-      models.push(model);
+      });
     }
   }
   const { tables, wal } = pipeline.source;
   const bronze = [...Object.keys(tables), ...(wal?.messages === undefined ? [] : [wal.messages])];
   const ordered = inOrder(models, new Set(bronze.map((name) => `bronze.${name}`)));
-  return Promise.all(ordered.map((model) => planned(duckdb, model)));
-}
-
-/** Refuses what the kind of a model cannot keep up to date. */
-async function planned(duckdb: DuckDb, model: Model): Promise<Model> {
-  if (model.kind === "merge" && model.layer !== "silver") {
-    throw new TerminalError(`model ${model.name} cannot be kept as current state outside of silver`, {
-      code: "MODEL_MERGE",
-      value: model.file,
-      allowed: "merge in silver; aggregate and full in gold",
-      next: "Move it to silver.",
-    });
-  }
-  if (model.kind === "aggregate") return { ...model, groups: await planGroups(duckdb, model) };
-  if (model.kind !== "full") await checkRowwise(duckdb, model);
-  return model;
+  return Promise.all(ordered.map((model) => KINDS[model.kind].plan(duckdb, model)));
 }
 
 function sqlFile(pipeline: PipelineDefinition, layer: string, table: string): string {
@@ -88,52 +73,16 @@ async function readSql(file: string): Promise<string> {
 }
 
 /** Changes with the way in which tables are kept, so that those of former ways are made anew. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
-function fingerprint(
-  sql: string,
-  { kind, contract, touches, reach }: ModelDefinition,
-  rules: CompiledContract,
-): string {
-  const columns = Object.entries(contract.columns).map(([name, column]) => [name, column.type]);
+/** Of all that decides what rows a table has. How much may break, and what is asserted after, does not. */
+function fingerprint(sql: string, definition: ModelDefinition, rules: CompiledContract): string {
+  const { contract, quarantine: _, audits: _audits, input, ...options } = definition;
+  const typesOf = (columns: Columns) => Object.entries(columns).map(([name, { type }]) => [name, type]);
+  const columns = typesOf(contract.columns);
   const { key, partitionBy } = contract;
-  return createHash("sha256")
-    .update(JSON.stringify([LAYOUT, sql, kind, columns, key, partitionBy, touches, reach, rules.fingerprint]))
-    .digest("hex");
-}
-
-function inOrder(models: readonly Model[], bronze: ReadonlySet<string>): Model[] {
-  const byName = new Map(models.map((model) => [model.name, model]));
-  const ordered: Model[] = [];
-  const state = new Map<string, "visiting" | "done">();
-  const visit = (model: Model, path: readonly string[]): void => {
-    if (state.get(model.name) === "done") return;
-    if (state.get(model.name) === "visiting") {
-      throw new TerminalError("models depend on each other in a circle", {
-        code: "MODEL_CYCLE",
-        value: [...path.slice(path.indexOf(model.name)), model.name].join(" → "),
-        next: `Break the circle in ${model.file}.`,
-      });
-    }
-    state.set(model.name, "visiting");
-    for (const reference of model.references) {
-      const upstream = byName.get(reference);
-      if (upstream) visit(upstream, [...path, model.name]);
-      else if (!bronze.has(reference))
-        throw unknownReference(model, reference, [...bronze, ...byName.keys()]);
-    }
-    state.set(model.name, "done");
-    ordered.push(model);
-  };
-  for (const model of models) visit(model, []);
-  return ordered;
-}
-
-function unknownReference(model: Model, reference: string, known: readonly string[]): TerminalError {
-  return new TerminalError(`model ${model.name} reads ${reference}, which does not exist`, {
-    code: "MODEL_UNKNOWN_TABLE",
-    value: reference,
-    allowed: known.join(", "),
-    next: `Correct the name in ${model.file}.`,
-  });
+  const taken = input === undefined ? [] : [typesOf(input)];
+  const decides = [LAYOUT, sql, columns, key, partitionBy, options, rules.fingerprint, ...taken];
+  const text = JSON.stringify(decides, (_, value) => (typeof value === "function" ? String(value) : value));
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -25,7 +25,8 @@ export interface InputChange {
 
 /**
  * Reads the change of an input into a table of the session: its columns and `IS_NEW`. Undefined where the model is
- * better made anew: the log does not tell the change, its files are gone, or it is most of the table.
+ * better made anew, and `because` told why: the log does not tell the change, its files are gone, or it is most of the
+ * table.
  */
 export async function readChange(
   session: Session,
@@ -33,10 +34,17 @@ export async function readChange(
   consumed: number,
   input: Snapshot,
   relation: string,
+  because: (reason: string) => void = () => {},
 ): Promise<InputChange | undefined> {
   const change = await changeSince(table, consumed, input);
-  if (change === undefined) return undefined;
-  if (change.bytes > Math.max(SMALL_BYTES, bytesOf(input.files.values()) / 2)) return undefined;
+  if (change === undefined) {
+    because("changed in a way that its log does not tell");
+    return undefined;
+  }
+  if (change.bytes > Math.max(SMALL_BYTES, bytesOf(input.files.values()) / 2)) {
+    because("changed by more than half");
+    return undefined;
+  }
   const columns = identifiers(input.schema.fields.map((f) => f.name));
   const isNew = `${CHANGE_TYPE} IN ('insert', 'update_postimage') AS ${IS_NEW}`;
   try {
@@ -45,7 +53,10 @@ export async function readChange(
     );
   } catch (error) {
     // The files of old changes are vacuumed with those of old versions.
-    if (codeOf(explainReadError(error, table.store.root)) === "DELTA_MISSING_FILE") return undefined;
+    if (codeOf(explainReadError(error, table.store.root)) === "DELTA_MISSING_FILE") {
+      because("lost the files of its changes");
+      return undefined;
+    }
     throw error;
   }
   const [counted] = await session.rows(

@@ -7,7 +7,27 @@ import type { Model } from "./planned-model.ts";
 
 const DOMAIN = "ingot.model";
 const inputSchema = z.object({ id: z.string(), version: z.number() });
-const recordSchema = z.object({ fingerprint: z.string(), inputs: z.record(z.string(), inputSchema) });
+const auditSchema = z.object({ passed: z.boolean(), table: inputSchema.optional() });
+const recordSchema = z.object({
+  fingerprint: z.string(),
+  inputs: z.record(z.string(), inputSchema),
+  audits: z.record(z.string(), auditSchema).optional(),
+});
+
+/** By id of an audit: whether the whole table passed it, and which version of another table it was held against. */
+export type AuditRecord = Readonly<Record<string, z.infer<typeof auditSchema>>>;
+
+/** What was run, and which version of which table, by `layer.table`, was read for it. */
+export type ModelRecord = z.infer<typeof recordSchema>;
+
+/** What the table of a model remembers; undefined for other tables. */
+export function recordOf(snapshot: Snapshot): ModelRecord | undefined {
+  const domain = snapshot.domains.get(DOMAIN);
+  return domain && recordSchema.safeParse(JSON.parse(domain.configuration)).data;
+}
+
+/** What a table remembers of its audits. */
+export const recordedAudits = (snapshot: Snapshot): AuditRecord => recordOf(snapshot)?.audits ?? {};
 
 /** Whether a model made this table. */
 export const isModelTable = (snapshot: Snapshot): boolean => snapshot.domains.has(DOMAIN);
@@ -23,11 +43,12 @@ export function recordActions(
   inputs: Inputs,
   base: Snapshot | undefined,
   now: number,
+  audits: AuditRecord,
 ): Action[] {
   const read = [...inputs].map(
     ([name, { metadata, version }]) => [name, { id: metadata.id, version }] as const,
   );
-  const record = { fingerprint: model.fingerprint, inputs: Object.fromEntries(read) };
+  const record = { fingerprint: model.fingerprint, inputs: Object.fromEntries(read), audits };
   const configuration = JSON.stringify(record satisfies z.infer<typeof recordSchema>);
   return [
     { domainMetadata: { domain: DOMAIN, configuration, removed: false } },
@@ -49,15 +70,24 @@ export function consumedVersions(
   model: Model,
   inputs: Inputs,
 ): ReadonlyMap<string, number> | undefined {
-  const domain = target?.domains.get(DOMAIN);
-  if (target === undefined || domain === undefined) return undefined;
-  const record = recordSchema.safeParse(JSON.parse(domain.configuration)).data;
-  if (record?.fingerprint !== model.fingerprint) return undefined;
+  const found = consumption(target, model, inputs);
+  return "reason" in found ? undefined : found.versions;
+}
+
+/** As `consumedVersions`, with the reason for which a table has to be made anew. */
+export function consumption(
+  target: Snapshot | undefined,
+  model: Model,
+  inputs: Inputs,
+): { readonly versions: ReadonlyMap<string, number> } | { readonly reason: string } {
+  if (target === undefined) return { reason: "its table does not exist" };
+  const record = recordOf(target);
+  if (record?.fingerprint !== model.fingerprint) return { reason: "its SQL, kind or contract changed" };
   const versions = new Map<string, number>();
   for (const [name, snapshot] of inputs) {
     const input = record.inputs[name];
-    if (input?.id !== snapshot.metadata.id) return undefined;
+    if (input?.id !== snapshot.metadata.id) return { reason: `${name} is another table than it was` };
     versions.set(name, input.version);
   }
-  return versions;
+  return { versions };
 }

@@ -9,8 +9,7 @@ import { functionsIn, nodesOf, parseQuery, type SyntaxNode, within } from "./syn
  * Throws `MODEL_MERGE` or `MODEL_APPEND`.
  */
 export async function checkRowwise(duckdb: DuckDb, model: Model): Promise<void> {
-  const node = await parseQuery(duckdb, model.sql);
-  const reason = node === undefined ? "is no query" : await oddityOf(duckdb, node, model);
+  const reason = await rowwiseOddity(duckdb, model, ["bronze"]);
   if (reason === undefined) return;
   const isMerge = model.kind === "merge";
   throw new TerminalError(
@@ -24,13 +23,24 @@ export async function checkRowwise(duckdb: DuckDb, model: Model): Promise<void> 
   );
 }
 
+/** Why a model's SQL is none that shapes one table of these layers row by row; undefined where it is one. */
+export async function rowwiseOddity(
+  duckdb: DuckDb,
+  { sql, references }: Pick<Model, "sql" | "references">,
+  layers: readonly string[],
+): Promise<string | undefined> {
+  const node = await parseQuery(duckdb, sql);
+  return node === undefined ? "is no query" : oddityOf(duckdb, node, references, layers);
+}
+
 async function oddityOf(
   duckdb: DuckDb,
   node: SyntaxNode,
-  { references }: Model,
+  references: readonly string[],
+  layers: readonly string[],
 ): Promise<string | undefined> {
   const [reference, ...others] = references;
-  if (reference === undefined || others.length > 0 || !reference.startsWith("bronze."))
+  if (reference === undefined || others.length > 0 || !layers.includes(reference.split(".")[0] ?? ""))
     return `reads ${references.join(", ") || "no table"}`;
   const nodes = [...within(node)];
   const reads = nodes.filter(

@@ -1,6 +1,6 @@
 /** Which models a run is about: `gold.daily_sales`, `silver.*`, `+gold.x` with all that it reads, `silver.y+` with all that read it. */
 import { TerminalError } from "../../lakehouse/errors.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./planned-model.ts";
 
 const SELECTOR = /^(\+?)((?:silver|gold)\.(?:\*|[a-z][a-z0-9_]*))(\+?)$/;
 

@@ -6,8 +6,9 @@ import { duckdbType, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb, Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { codeOf, messageOf } from "../../lakehouse/errors.ts";
-import { contractSchema } from "../models/contract.ts";
-import type { Model } from "../models/model.ts";
+import { sqlColumns } from "../definition/model.ts";
+import { columnsName } from "../models/contract.ts";
+import type { Model } from "../models/planned-model.ts";
 import { nodeOf, nodesOf, parseQuery } from "../models/syntax.ts";
 import { fits } from "./fits.ts";
 
@@ -64,7 +65,8 @@ async function nullColumns(duckdb: DuckDb, sql: string): Promise<ReadonlySet<str
   return new Set(names);
 }
 
-const emptySql = ({ fields }: StructType) =>
+/** A query that gives no row, in the columns of a schema. */
+export const emptySql = ({ fields }: StructType) =>
   `SELECT ${fields.map((f) => `NULL::${duckdbType(f.type)} AS ${identifier(f.name)}`).join(", ")} WHERE false`;
 
 const firstLine = (error: unknown) => messageOf(error).split("\n")[0] ?? "";
@@ -78,26 +80,29 @@ function lineIn(message: string): { readonly line?: number } {
 type Columns = readonly { readonly name: string; readonly type: string }[];
 
 function columnProblems(model: Model, given: Columns): Problem[] {
-  const wanted = Object.keys(model.contract.columns);
+  const wanted = Object.keys(sqlColumns(model));
+  const said = saidBy(model);
   const names = given.map(({ name }) => name);
   const common = { code: "MODEL_COLUMNS", model: model.name, file: model.file, allowed: wanted.join(", ") };
   const missing = wanted
     .filter((name) => !names.includes(name))
     .map((name) => ({
       ...common,
-      problem: `does not give the column ${name} of its contract`,
-      next: `Add it to ${model.file}, or take it out of the contract "${model.contract.name}".`,
+      problem: `does not give the column ${name} of its ${said}`,
+      next: `Add it to ${model.file}, or take it out of the ${columnsName(model)}.`,
     }));
   const unknown = names
     .filter((name) => !wanted.includes(name))
     .map((name) => ({
       ...common,
       ...lineOf(model, name),
-      problem: `gives a column ${name} that its contract does not have`,
-      next: `Add it to the contract "${model.contract.name}", or take it out of ${model.file}.`,
+      problem: `gives a column ${name} that its ${said} does not have`,
+      next: `Add it to the ${columnsName(model)}, or take it out of ${model.file}.`,
     }));
   return [...missing, ...unknown];
 }
+
+const saidBy = ({ input }: Model) => (input === undefined ? "contract" : "input");
 
 interface Clash {
   readonly column: string;
@@ -105,7 +110,7 @@ interface Clash {
 }
 
 function typeProblems(model: Model, given: Columns): Clash[] {
-  return contractSchema(model.contract).fields.flatMap(({ name, type }) => {
+  return Object.entries(sqlColumns(model)).flatMap(([name, { type }]) => {
     const column = given.find((c) => c.name === name);
     const wanted = duckdbType(type);
     if (column === undefined || fits(column.type, wanted)) return [];
@@ -114,9 +119,9 @@ function typeProblems(model: Model, given: Columns): Clash[] {
       model: model.name,
       file: model.file,
       ...lineOf(model, name),
-      problem: `gives ${name} as ${column.type}, its contract says ${wanted}`,
+      problem: `gives ${name} as ${column.type}, its ${saidBy(model)} says ${wanted}`,
       allowed: `what ${wanted} takes without loss`,
-      next: `Say CAST(… AS ${wanted}) in ${model.file} where that is meant, or change the contract "${model.contract.name}".`,
+      next: `Say CAST(… AS ${wanted}) in ${model.file} where that is meant, or change the ${columnsName(model)}.`,
     };
     return [{ column: name, problem }];
   });

@@ -6,17 +6,17 @@ import { rowCount } from "../../lakehouse/delta/stats.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import { isLoading, META_COLUMNS } from "../definition/bronze-columns.ts";
-import type { ModelKind, PipelineDefinition } from "../definition/pipeline.ts";
+import type { ModelKind } from "../definition/model.ts";
+import type { PipelineDefinition } from "../definition/pipeline.ts";
+import { dueAudits } from "../models/audit/run-audits.ts";
 import { contractSchema } from "../models/contract.ts";
-import { type Model, readModels } from "../models/model.ts";
+import { readModels } from "../models/model.ts";
+import type { Model } from "../models/planned-model.ts";
 import { consumedVersions, isModelTable } from "../models/record.ts";
+import { checkAudits } from "./check-audits.ts";
 import { checkModel, type InputSchemas, type Problem } from "./check-model.ts";
-
-/**
- * `create`: its table does not exist. `rebuild`: it is made anew. `increment`: it takes in what changed. `nothing`: no
- * input changed. `wait`: an input was not loaded.
- */
-type PlannedAction = "create" | "rebuild" | "increment" | "nothing" | "wait";
+import { lostImages, ofImages } from "./plan-images.ts";
+import type { PlannedAction } from "./planned-action.ts";
 
 interface PlannedModel {
   readonly model: string;
@@ -62,9 +62,21 @@ class Planner {
   }
 
   async plan(model: Model): Promise<PlannedModel> {
-    const decided = await this.decide(model);
-    this.actions.set(model.name, decided.action);
-    return { model: model.name, kind: model.kind, ...decided, downstream: this.downstreamOf(model.name) };
+    const now = this.lake.table(this.path(model.name)).now();
+    const base = await this.snapshot(model.name);
+    const decided = ofImages(await this.decide(model), model, base, now);
+    const { action } = decided;
+    this.actions.set(model.name, action);
+    const due = base !== undefined && action === "nothing" ? dueAudits(model, base) : [];
+    const audits = due.length === 0 ? "" : `; audits are due: ${due.map(({ name }) => name).join(", ")}`;
+    const why = `${decided.why}${audits}`;
+    return {
+      model: model.name,
+      kind: model.kind,
+      ...decided,
+      why,
+      downstream: this.downstreamOf(model.name),
+    };
   }
 
   /** Problems of a model's SQL, its contract and its table. */
@@ -75,8 +87,15 @@ class Planner {
       const next = "Move that table away, or give the model another name.";
       return [{ code: "MODEL_FOREIGN_TABLE", model: model.name, file: model.file, problem, next }];
     }
-    const schemas = await this.schemas(model);
-    return withSession(this.lake, (session) => checkModel(this.lake.duckdb, session, model, schemas));
+    const lost = table && lostImages(model, table);
+    if (lost !== undefined) return [lost];
+    const hidden = ["merge", "scd2"].includes(model.kind) ? META_COLUMNS : [];
+    const schemas = await this.schemas(model.references, hidden);
+    const read = await this.schemas(new Set(model.audits.flatMap(({ reads }) => reads)));
+    return [
+      ...(await withSession(this.lake, (session) => checkModel(this.lake.duckdb, session, model, schemas))),
+      ...(await withSession(this.lake, (session) => checkAudits(session, model, read))),
+    ];
   }
 
   private async decide(model: Model): Promise<Omit<PlannedModel, "model" | "kind" | "downstream">> {
@@ -144,17 +163,15 @@ class Planner {
     return found;
   }
 
-  /** The columns that a model's SQL will see: of models those of their contracts, of bronze those of its tables. */
-  private async schemas(model: Model): Promise<InputSchemas> {
+  /** The columns that SQL will see: of models those of their contracts, of bronze those of its tables but for `hidden`. */
+  private async schemas(references: Iterable<string>, hidden: readonly string[] = []): Promise<InputSchemas> {
     const schemas = new Map<string, ReturnType<typeof contractSchema>>();
-    for (const reference of model.references) {
+    for (const reference of references) {
       const upstream = this.models.find(({ name }) => name === reference);
       if (upstream !== undefined) schemas.set(reference, contractSchema(upstream.contract));
       else {
         const bronze = await this.snapshot(reference);
-        const fields = bronze?.schema.fields.filter(
-          ({ name }) => model.kind !== "merge" || !META_COLUMNS.includes(name),
-        );
+        const fields = bronze?.schema.fields.filter(({ name }) => !hidden.includes(name));
         if (fields !== undefined) schemas.set(reference, { type: "struct", fields });
       }
     }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { readLineage } from "../../layers/lineage/pipeline-lineage.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { lineageOf, only } from "./query-lineage.ts";
 
@@ -130,4 +131,28 @@ it("follows values, pivots and unpivots", async () => {
   expect(
     await lineage("SELECT v FROM bronze.users UNPIVOT (v FOR n IN (name, country))", ["v"]),
   ).toMatchObject({ v: ["transformation users.country", "transformation users.name"] });
+});
+
+it("takes what a step of code makes to come from all that it is given", async () => {
+  const { models } = await readLineage(
+    duckdb,
+    [
+      {
+        name: "silver.sessions",
+        sql: "SELECT user_id, id AS at, status FROM bronze.orders",
+        file: "sessions.sql",
+        contract: { columns: { user_id: {}, at: {}, length: {} } },
+        kind: "stateful",
+        by: ["user_id"],
+        order: ["at"],
+      },
+    ],
+    new Map([["bronze.orders", ["id", "user_id", "status"]]]),
+  );
+  const found = models.get("silver.sessions");
+  const from = (column: string) => found?.columns.get(column)?.map((o) => `${o.how} ${o.column}`);
+  expect(found?.unresolved).toEqual([]);
+  expect(from("user_id")).toEqual(["identity user_id"]);
+  expect(from("at")).toEqual(["identity id"]);
+  expect(from("length")).toEqual(["user_id", "id", "status"].map((column) => `transformation ${column}`));
 });

@@ -6,13 +6,8 @@ import { changeFeedSql } from "../../lakehouse/delta/change/change-feed.ts";
 import type { Row } from "../../lakehouse/duckdb/duckdb.ts";
 import { Lake, type TablePath } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
-import {
-  type AggregateOptions,
-  aggregate,
-  merge,
-  type PipelineDefinition,
-  postgres,
-} from "../../layers/definition/pipeline.ts";
+import { type AggregateOptions, aggregate, merge } from "../../layers/definition/model.ts";
+import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { type BuildReport, build } from "../../layers/models/build.ts";
 import { readModels } from "../../layers/models/model.ts";
 import { defineTable, long, text } from "../../schemas/index.ts";
@@ -173,6 +168,22 @@ it("refuses groups that have a key in common", async () => {
     value: expect.stringContaining("x"),
   });
   expect(await rowsOf(lake)).toEqual([{ kind: "x", customers: 1n }]);
+});
+
+it.each([
+  ["a byte order mark", "chr(65279) || 'x'"],
+  ["the character NUL", "'x' || chr(0)"],
+])("keeps groups whose key has %s", async (_, region) => {
+  const definition = await withAggregate(
+    `SELECT region AS kind, count(*) AS customers ${CUSTOMERS} GROUP BY 1`,
+  );
+  const lake = newLake(folder.path, duckdb);
+  await writeChanges(lake, duckdb, "regions", []);
+  await writeChanges(lake, duckdb, "customers", changes("r", 1, ["1", region]));
+  await buildAll(lake, definition);
+  await writeChanges(lake, duckdb, "customers", changes("i", 2, ["2", region]));
+  await buildAll(lake, definition);
+  expect((await rowsOf(lake)).map((row) => row.customers)).toEqual([2n]);
 });
 
 it("writes the rows that a change changes, and tells no other", async () => {

@@ -1,17 +1,13 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
 import { DeltaTable } from "../../lakehouse/delta/table.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import { Lake, type TablePath } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
-import {
-  aggregate,
-  type ModelDefinition,
-  merge,
-  type PipelineDefinition,
-  postgres,
-} from "../../layers/definition/pipeline.ts";
+import { aggregate, type ModelDefinition, merge } from "../../layers/definition/model.ts";
+import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { brokenRules, dropHeld, heldRows } from "../../layers/models/quarantine/read-quarantine.ts";
 import { defineTable, integer, long } from "../../schemas/index.ts";
@@ -337,4 +333,92 @@ it("loses no row when a run is overtaken by one that knows newer changes", async
     [9, "amount.min"],
   ];
   expect(await state(again())).toEqual({ silver: [1], broken });
+});
+
+/** In place of its bronze table one that was loaded anew, from a source whose LSNs are lower. */
+async function replaceBronze(lake: Lake, changes: readonly Change[]): Promise<void> {
+  await rm(`${lake.store.root}/shop/bronze/orders`, { recursive: true });
+  await write(new Lake(lake.store, duckdb), changes);
+}
+const bad: Order = { ...good, amount: -1 };
+
+it.each([
+  ["rows of which some break it", [put(1, 1, good), put(2, 2, good), put(3, 3, bad)], [1, 2], [3]],
+  ["rows that all keep it", [put(1, 1, good), put(2, 2, good)], [1, 2], []],
+  ["rows still broken", [put(1, 1, good), put(2, 2, bad)], [1], [2]],
+])("holds what breaks the contract of a bronze table that was made anew: %s", async (_, rows, kept, held) => {
+  const lake = newLake(folder.path, duckdb);
+  await write(lake, [put(101, 1, good), put(102, 2, bad), put(103, 7, bad)]);
+  await run(lake);
+  await replaceBronze(lake, rows);
+  const again = new Lake(lake.store, duckdb);
+  await run(again);
+  const broken = held.map((id) => [id, "amount.min"]);
+  expect(await state(again)).toEqual({ silver: kept, broken });
+  await write(again, [put(10, 2, bad), put(11, 2, { ...good, amount: 6 }), put(12, 3, good)]);
+  await run(again);
+  expect(await state(again)).toEqual({ silver: [1, 2, 3], broken: [] });
+});
+
+it("holds the rows of a bronze table made anew wherever the run dies that first reads it", async () => {
+  const died: number[] = [];
+  for (let commits = 0; commits < 4; commits++) {
+    const lake = newLake(folder.path, duckdb);
+    await write(lake, [put(101, 1, good), put(102, 2, bad)]);
+    await run(lake);
+    await replaceBronze(lake, [put(1, 1, bad), put(2, 2, good)]);
+    let left = commits;
+    const dies = async () => {
+      if (left-- <= 0) throw new TerminalError("killed", { code: "TEST_KILLED" });
+    };
+    const faulty = faultyStore(lake.store, ({ method }) =>
+      method === "putIfAbsent" ? { before: dies } : undefined,
+    );
+    await run(new Lake(faulty, duckdb)).catch(() => died.push(commits));
+    const again = new Lake(lake.store, duckdb);
+    // Newer rows come before the next run.
+    await write(again, [put(3, 4, bad)]);
+    await run(again);
+    const broken = [
+      [1, "amount.min"],
+      [4, "amount.min"],
+    ];
+    expect(await state(again)).toEqual({ silver: [2], broken });
+  }
+  // The note of the table, its rows, silver.
+  expect(died).toEqual([0, 1, 2]);
+});
+
+it("keeps what a faster run holds of a bronze table made anew, whichever table the slower one has read", async () => {
+  for (const isFormer of [true, false]) {
+    const lake = newLake(folder.path, duckdb);
+    const again = () => new Lake(lake.store, duckdb);
+    await write(lake, [put(101, 1, good), put(102, 2, bad), put(103, 9, bad)]);
+    await run(lake);
+    if (isFormer) await write(lake, [put(104, 1, bad)]);
+    else await replaceBronze(lake, [put(1, 1, good), put(2, 2, bad)]);
+    // The faster one dies before it has written silver.
+    let left = 2;
+    const dies = async () => {
+      if (left-- <= 0) throw new TerminalError("killed", { code: "TEST_KILLED" });
+    };
+    const dying = faultyStore(lake.store, ({ method }) =>
+      method === "putIfAbsent" ? { before: dies } : undefined,
+    );
+    const slow = new WatchedLake(again(), async () => {
+      if (isFormer) await replaceBronze(lake, [put(1, 1, good), put(2, 2, bad)]);
+      await write(again(), [put(3, 1, bad)]);
+      await expect(run(new Lake(dying, duckdb))).rejects.toThrow("killed");
+    });
+    if (isFormer) await expect(run(slow)).rejects.toMatchObject({ code: "MODEL_RACE_LOST" });
+    else await run(slow);
+    const held = await heldRows(again(), "shop", "orders", 10);
+    expect(held.map(({ key }) => (key as { id: string }).id).sort()).toEqual(["1", "2"]);
+    await run(again());
+    const broken = [
+      [1, "amount.min"],
+      [2, "amount.min"],
+    ];
+    expect(await state(again())).toEqual({ silver: [], broken });
+  }
 });

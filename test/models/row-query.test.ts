@@ -4,14 +4,8 @@ import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
 import type { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
-import {
-  aggregate,
-  append,
-  full,
-  merge,
-  type PipelineDefinition,
-  postgres,
-} from "../../layers/definition/pipeline.ts";
+import { aggregate, append, full, merge } from "../../layers/definition/model.ts";
+import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { readModels } from "../../layers/models/model.ts";
 import { defineTable, long, text } from "../../schemas/index.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Model } from "../../layers/models/model.ts";
+import type { Model } from "../../layers/models/planned-model.ts";
 import { selectModels } from "../../layers/models/select.ts";
 
 const model = (name: string, ...references: string[]) =>

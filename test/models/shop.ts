@@ -5,15 +5,8 @@ import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import type { Lake } from "../../lakehouse/lake.ts";
 import { META_FIELDS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
-import {
-  aggregate,
-  append,
-  full,
-  type ModelDefinition,
-  merge,
-  type PipelineDefinition,
-  postgres,
-} from "../../layers/definition/pipeline.ts";
+import { aggregate, append, full, type ModelDefinition, merge, scd2 } from "../../layers/definition/model.ts";
+import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { type Columns, date, defineTable, double, long, text, timestamp } from "../../schemas/index.ts";
 import { writeRows } from "../support/rows.ts";
 
@@ -60,6 +53,23 @@ const MODELS: Readonly<Record<string, ModelOfTest>> = {
   order_events: silver(
     append(contract("order_events", [], { id: n(), op: text(), amount: n() })),
     "SELECT id, _ingot_op AS op, amount FROM bronze.orders",
+  ),
+  order_versions: silver(
+    scd2(
+      contract("order_versions", ["id", "valid_from"], {
+        id: long(),
+        customer: n(),
+        status: text(),
+        valid_from: timestamp(),
+        valid_to: timestamp().nullable(),
+      }),
+    ),
+    "SELECT id, customer, status FROM bronze.orders WHERE status <> 'skip'",
+  ),
+  by_versions: gold(
+    aggregate(contract("by_versions", ["status"], { status: text(), versions: long(), open: long() })),
+    `SELECT status, count(*) AS versions, count(*) FILTER (WHERE valid_to IS NULL) AS open
+       FROM silver.order_versions GROUP BY status`,
   ),
   daily: gold(
     aggregate(contract("daily", ["day"], { day: date(), orders: long(), total: n(), buyers: long() })),

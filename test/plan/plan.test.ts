@@ -2,13 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, it } from "vitest";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
-import {
-  aggregate,
-  full,
-  merge,
-  type PipelineDefinition,
-  postgres,
-} from "../../layers/definition/pipeline.ts";
+import { aggregate, full, merge } from "../../layers/definition/model.ts";
+import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { planBuild } from "../../layers/plan/plan-build.ts";
 import { date, decimal, defineTable, long, text } from "../../schemas/index.ts";

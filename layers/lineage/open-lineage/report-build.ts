@@ -30,6 +30,8 @@ interface Seen {
   /** What it wrote, as far as it said. */
   readonly rows: number;
   readonly bytes: number;
+  /** What was said last: of a model that failed, why. */
+  readonly note: string | undefined;
 }
 
 /**
@@ -46,10 +48,10 @@ export async function reportBuild(
   const seen = new Map<string, Seen>();
   const watch: ProgressListener = (event) => {
     onProgress(event);
-    const { task, state, rows = 0, bytes = 0 } = event;
+    const { task, state, rows = 0, bytes = 0, note } = event;
     const endedAt = Date.now();
     const startedAt = seen.get(task)?.startedAt ?? endedAt;
-    seen.set(task, { startedAt, endedAt, state, rows, bytes });
+    seen.set(task, { startedAt, endedAt, state, rows, bytes, note });
   };
   const report = async (reports: readonly BuildReport[], failure?: unknown) => {
     if (seen.size === 0) return;
@@ -98,7 +100,7 @@ async function buildRun(
       endedAt: times.endedAt,
       outcome:
         times.state === "failed"
-          ? { status: "failed", message: maskSecrets(messageOf(failure)) }
+          ? { status: "failed", message: maskSecrets(times.note ?? messageOf(failure)) }
           : { status: "done", rows: rowsOut, bytes, ...(version === undefined ? {} : { version }) },
     });
   }

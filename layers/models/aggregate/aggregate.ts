@@ -23,12 +23,18 @@ const TOUCHED = "touched";
 /** Brings the groups that the change of the inputs touches up to date; all of them where the change is not known. */
 export async function runAggregate(run: ModelRun): Promise<ModelResult> {
   const { model, session, base } = run;
-  const changes = base === undefined ? undefined : await readChanges(run);
+  let why = "which groups are touched could not be found";
+  const changes =
+    base === undefined
+      ? undefined
+      : await readChanges(run, (reason) => {
+          why = reason;
+        });
   if (base !== undefined && changes?.rows === 0) return commitNothing(run, base);
   await viewInputs(run);
   await checkColumns(session, model);
   if (base === undefined || changes === undefined || !(await findTouched(run, changes)))
-    return remake(run, model.sql);
+    return remake(run, model.sql, why);
   const values = await keyValues(session, TOUCHED, keyFields(run));
   if (model.groups !== undefined) {
     const filters = await inputFilters(run, model.groups, columnsOf(run), values);

@@ -20,9 +20,12 @@ export interface ChangedInputs {
 
 /**
  * Reads what came and went since the model last ran, and makes the relations of `ROWS`. Undefined where that is not
- * known, or better not asked.
+ * known, or better not asked; `because` is told the reason.
  */
-export async function readChanges(run: ModelRun): Promise<ChangedInputs | undefined> {
+export async function readChanges(
+  run: ModelRun,
+  because: (reason: string) => void,
+): Promise<ChangedInputs | undefined> {
   const { session, inputs, tables, consumed } = run;
   if (consumed === undefined) return undefined;
   await session.run([...Object.values(ROWS), ALL].map((name) => `CREATE SCHEMA ${name}`).join("; "));
@@ -33,7 +36,9 @@ export async function readChanges(run: ModelRun): Promise<ChangedInputs | undefi
     if (table === undefined || version === undefined) return undefined;
     if (version === input.version) continue;
     const relation = `${ALL}.${identifier(reference)}`;
-    const change = await readChange(session, table, version, input, relation);
+    const change = await readChange(session, table, version, input, relation, (reason) =>
+      because(`${reference} ${reason}`),
+    );
     if (change === undefined) return undefined;
     if (change.rows === 0) continue;
     rows += change.rows;
@@ -49,7 +54,10 @@ export async function readChanges(run: ModelRun): Promise<ChangedInputs | undefi
   }
   // A table that is read once is not joined with what others had.
   const leaves = run.model.groups === undefined ? 1 : leavesOf(run.model.groups.tree).length;
-  if (Math.max(inputs.size, leaves) > 1 && !(await viewFormer(run, sides))) return undefined;
+  if (Math.max(inputs.size, leaves) > 1 && !(await viewFormer(run, sides))) {
+    because("an input as it was can no longer be read");
+    return undefined;
+  }
   return { rows, sides, imagesSql: (reference) => `FROM ${ROWS.changed}.${identifier(reference)}` };
 }
 

@@ -26,10 +26,10 @@ export async function keyValues(
     const name = identifier(field.name);
     const [row] = await session.rows(
       `SELECT min(${name})::VARCHAR AS low, max(${name})::VARCHAR AS high, count(DISTINCT ${name}) AS keys, bool_or(${name} IS NULL) AS has_null,
-              coalesce(bool_or(contains(${name}::VARCHAR, chr(0))), false) AS is_odd FROM ${touched}`,
+              coalesce(bool_or(contains(${name}::VARCHAR, chr(0)) OR starts_with(${name}::VARCHAR, chr(65279))), false) AS is_odd FROM ${touched}`,
     );
     const typed = (value: unknown) => `${literal(String(value))}::${duckdbType(field.type)}`;
-    // No literal can hold the character NUL.
+    // No literal can hold the character NUL, and a byte order mark at the beginning is lost on the way to JavaScript.
     const isPlain = row?.is_odd === false && row.low !== null && field.type !== "binary";
     const few = isPlain && Number(row.keys) <= MOST_INLINE;
     const values = few

@@ -3,7 +3,7 @@ import type { Session } from "../../../lakehouse/duckdb/duckdb.ts";
 import { brokenSql, okSql } from "../../contract/check-sql.ts";
 import { residualVerdicts } from "../../contract/residual.ts";
 import type { Rule } from "../../contract/rule.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../planned-model.ts";
 
 export interface RowRules {
   /** SQL over a row: TRUE where it keeps all rules. */

@@ -12,12 +12,13 @@ import { raceLost } from "../commit-model.ts";
 import { modelError } from "../contract.ts";
 import type { ModelRun } from "../run.ts";
 import { rowRules } from "./contract-rules.ts";
+import { claimQuarantine } from "./hold-source.ts";
 import { UNCAST } from "./lenient.ts";
 import { ensureQuarantine } from "./quarantine-table.ts";
 
 /** Relation of the session with the rows that were set aside, and the rules that each breaks. */
-const HELD = "held";
-const RULES = "_ingot_rules";
+export const HELD = "held";
+export const RULES = "_ingot_rules";
 /** Where the pipeline does not say: of so many rows, this part must not break the contract. */
 const [MANY_ROWS, USUAL_RATE] = [100, 0.5];
 
@@ -30,15 +31,19 @@ interface Origin {
 }
 
 /**
- * Sets rows of `rows` aside: those that are left are in `kept`, a new table in the columns of the contract. Answers how
- * many went; rejects with `QUARANTINE_LIMIT` where they are too many.
+ * Finds the rows of `rows` that are to be set aside: those that are left are in `kept`, a new table in the columns of the
+ * contract. The quarantine is written when `write` is called. Rejects with `QUARANTINE_LIMIT` where they are too many.
  */
-export async function holdBroken(run: ModelRun, rows: string, kept: string, origin: Origin): Promise<number> {
-  const { session } = run;
+export async function holdLater(
+  run: ModelRun,
+  rows: string,
+  kept: string,
+  origin: Origin,
+): Promise<Omit<Split, "kept">> {
   const { ok, held } = await findBroken(run, rows);
-  await writeHeld(run, origin, held);
-  await session.run(`CREATE TABLE ${kept} AS SELECT * EXCLUDE (${UNCAST}) FROM ${rows} WHERE ${ok}`);
-  return held;
+  await refuseNullKeys(run);
+  await run.session.run(`CREATE TABLE ${kept} AS SELECT * EXCLUDE (${UNCAST}) FROM ${rows} WHERE ${ok}`);
+  return { held, write: () => writeHeld(run, origin, held) };
 }
 
 /** Rows that keep the contract, as a query, and those that do not. */
@@ -52,6 +57,7 @@ interface Split {
 /** Splits the rows of `rows`, all that the model's query gives, with `UNCAST`. */
 export async function splitRows(run: ModelRun, rows: string, changes: string): Promise<Split> {
   const { ok, held } = await findBroken(run, `(${rows})`);
+  await refuseNullKeys(run);
   return {
     kept: `SELECT * EXCLUDE (${UNCAST}) FROM (${rows}) WHERE ${ok}`,
     held,
@@ -62,13 +68,18 @@ export async function splitRows(run: ModelRun, rows: string, changes: string): P
 /** Nothing of all rows breaks the contract: what `changes` know of does not stay in quarantine. */
 export async function clearQuarantine(run: ModelRun, changes: string): Promise<void> {
   const there = await run.quarantine?.snapshot();
-  if (run.quarantine === undefined || there === undefined || there.files.size === 0) return;
+  if (run.quarantine === undefined || there === undefined) return;
   await refuseRival(run);
+  await claimQuarantine(run, run.quarantine, true);
+  if (there.files.size === 0) return;
   await deleteRows(run.quarantine, `lsn <= ${await lastLsn(run, changes)}`);
 }
 
-/** Makes `HELD` of the rows that break the contract. `rows`: in its columns, and `UNCAST`. */
-async function findBroken(run: ModelRun, rows: string) {
+/**
+ * Makes `HELD` of the rows that break the contract. `rows`: in its columns, and `UNCAST`; others are carried over. Rejects
+ * with `QUARANTINE_LIMIT` where they are too many.
+ */
+export async function findBroken(run: ModelRun, rows: string) {
   const { session, model } = run;
   const rules = await modelError(model, () => rowRules(session, model, `SELECT * FROM ${rows}`));
   const ok = `(${rules.ok} AND NOT ${UNCAST})`;
@@ -79,7 +90,6 @@ async function findBroken(run: ModelRun, rows: string) {
     ),
   );
   const held = await count(run, HELD);
-  await refuseNullKeys(run);
   checkLimit(run, held, await count(run, rows));
   return { ok, held };
 }
@@ -115,6 +125,7 @@ async function writeHeld(run: ModelRun, { changes, keys }: Origin, held: number)
     await ensureQuarantine(quarantine, model.name);
   }
   await refuseRival(run);
+  await claimQuarantine(run, quarantine, keys === undefined);
   const raw = await rawSql(run, changes);
   const { key } = model.contract;
   const using = `USING (${identifiers(key)})`;
@@ -148,18 +159,18 @@ async function writeHeld(run: ModelRun, { changes, keys }: Origin, held: number)
 
 const NOT_OLDER = "(source.lsn, source.seq) >= (target.lsn, target.seq)";
 /** Rows that are held as they were are left alone, so that they keep the time at which they were set aside. */
-const SAME = ["lsn", "seq", "contract", "rules", "raw"]
+export const SAME = ["lsn", "seq", "contract", "rules", "raw"]
   .map((name) => `target.${name} IS NOT DISTINCT FROM source.${name}`)
   .join(" AND ");
 
 /** The greatest LSN of the changes that this run knows of; -1 where there are none. */
-async function lastLsn({ session }: ModelRun, changes: string): Promise<number> {
+export async function lastLsn({ session }: ModelRun, changes: string): Promise<number> {
   const [found] = await session.rows(`SELECT coalesce(max(${META.lsn}), -1)::DOUBLE AS lsn FROM ${changes}`);
   return Number(found?.lsn);
 }
 
 /** The quarantine is not written for a run whose own commit will be lost: another one has built the model meanwhile. */
-async function refuseRival({ model, target, base }: ModelRun): Promise<void> {
+export async function refuseRival({ model, target, base }: ModelRun): Promise<void> {
   const version = (await target.snapshot())?.version;
   if (version === base?.version) return;
   throw raceLost(model, `version ${String(version)} instead of ${String(base?.version)}`);
@@ -182,7 +193,7 @@ async function rawSql({ session }: ModelRun, changes: string): Promise<string> {
 /** Refuses to go on where so much breaks that something else is wrong. */
 function checkLimit({ model }: ModelRun, held: number, rows: number): void {
   const usual = rows < MANY_ROWS ? undefined : USUAL_RATE;
-  const { stopAtRate = usual, stopAtRows = Number.POSITIVE_INFINITY } = model.quarantine;
+  const { stopAtRate = usual, stopAtRows = Number.POSITIVE_INFINITY } = model.quarantine ?? {};
   const tooOften = stopAtRate !== undefined && held > 0 && held >= stopAtRate * rows;
   if (held < stopAtRows && !tooOften) return;
   throw new TerminalError(`too many rows of ${model.name} break its contract`, {

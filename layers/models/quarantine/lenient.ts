@@ -7,7 +7,7 @@ import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../../lakehouse/duckdb/quote.ts";
 import { codeOf, messageOf } from "../../../lakehouse/errors.ts";
 import { contractSchema } from "../contract.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../planned-model.ts";
 import { mapNode, nodeOf, nodesOf, parseQuery, queryText, type SyntaxNode } from "../syntax.ts";
 
 /** BOOLEAN: whether a value of the row could not be cast. */
@@ -18,8 +18,12 @@ export const isUncast = (error: unknown): boolean =>
   codeOf(error) === "MODEL_SQL" &&
   /Conversion Error|Invalid Input Error: Could not convert|Out of Range Error/.test(messageOf(error));
 
-/** Rows of the model's query in the columns and types of its contract, and `UNCAST`. */
-export async function lenientSql(duckdb: DuckDb, model: Model): Promise<string> {
+/** Rows of the model's query in the columns and types of its contract, `UNCAST`, and `others` of its columns. */
+export async function lenientSql(
+  duckdb: DuckDb,
+  model: Pick<Model, "sql" | "contract">,
+  others: readonly string[] = [],
+): Promise<string> {
   const rows =
     (await withoutStrictCasts(duckdb, model.sql)) ?? `SELECT *, false AS ${UNCAST} FROM (${model.sql}\n)`;
   const { fields } = contractSchema(model.contract);
@@ -30,7 +34,7 @@ export async function lenientSql(duckdb: DuckDb, model: Model): Promise<string> 
     (f) =>
       `(${identifier(f.name)} IS NOT NULL AND TRY_CAST(${identifier(f.name)} AS ${duckdbType(f.type)}) IS NULL)`,
   );
-  return `SELECT ${values.join(", ")}, (${[UNCAST, ...failed].join(" OR ")}) AS ${UNCAST} FROM (${rows})`;
+  return `SELECT ${[...values, ...others.map(identifier)].join(", ")}, (${[UNCAST, ...failed].join(" OR ")}) AS ${UNCAST} FROM (${rows})`;
 }
 
 /** The query with lenient casts in its select list; undefined where it is no plain SELECT, or has none to change. */

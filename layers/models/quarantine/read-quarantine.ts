@@ -6,6 +6,8 @@ import type { Row } from "../../../lakehouse/duckdb/duckdb.ts";
 import { literal } from "../../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import type { Lake } from "../../../lakehouse/lake.ts";
+import type { AnyContract } from "../../../schemas/table.ts";
+import { maskedQuarantineSql } from "../../contract/masked.ts";
 import { quarantinePath } from "./quarantine-table.ts";
 
 /** Rows of one model that break one rule. A row that breaks several is in several. */
@@ -45,14 +47,16 @@ export interface HeldRow {
   readonly heldAt: string;
 }
 
-/** Rows of one model in quarantine, the newest first. */
+/** Rows of one model in quarantine, the newest first; without the values that `contract`, where given, calls sensitive. */
 export async function heldRows(
   lake: Lake,
   pipeline: string,
   table: string,
   limit: number,
+  contract?: AnyContract,
 ): Promise<HeldRow[]> {
-  const sql = await rowsSql(await tableOf(lake, pipeline, table));
+  const rowsOfTable = await rowsSql(await tableOf(lake, pipeline, table));
+  const sql = contract === undefined ? rowsOfTable : maskedQuarantineSql(rowsOfTable, contract);
   const rows = await lake.duckdb.rows(
     `SELECT key, to_json(rules)::VARCHAR AS rules, raw, strftime(held_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') AS held_at
        FROM (${sql}) ORDER BY lsn DESC, seq DESC LIMIT ${Math.max(0, Math.floor(limit))}`,

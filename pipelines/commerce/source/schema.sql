@@ -78,21 +78,30 @@ BEGIN
   RETURN NEW;
 END $$;
 
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.categories
+-- Postgres 13 cannot replace a trigger.
+DROP TRIGGER IF EXISTS touch ON public.categories;
+CREATE TRIGGER touch BEFORE UPDATE ON public.categories
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.users
+DROP TRIGGER IF EXISTS touch ON public.users;
+CREATE TRIGGER touch BEFORE UPDATE ON public.users
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.products
+DROP TRIGGER IF EXISTS touch ON public.products;
+CREATE TRIGGER touch BEFORE UPDATE ON public.products
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.carts
+DROP TRIGGER IF EXISTS touch ON public.carts;
+CREATE TRIGGER touch BEFORE UPDATE ON public.carts
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.cart_items
+DROP TRIGGER IF EXISTS touch ON public.cart_items;
+CREATE TRIGGER touch BEFORE UPDATE ON public.cart_items
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.orders
+DROP TRIGGER IF EXISTS touch ON public.orders;
+CREATE TRIGGER touch BEFORE UPDATE ON public.orders
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.order_items
+DROP TRIGGER IF EXISTS touch ON public.order_items;
+CREATE TRIGGER touch BEFORE UPDATE ON public.order_items
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
-CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON public.user_actions
+DROP TRIGGER IF EXISTS touch ON public.user_actions;
+CREATE TRIGGER touch BEFORE UPDATE ON public.user_actions
   FOR EACH ROW EXECUTE FUNCTION public.commerce_touch();
 
 -- Written in the transaction that fills the tables: a row here means that the fill is whole.

@@ -1,0 +1,136 @@
+/** Models that keep every version of the rows of one bronze table: what was so, from when, until when. */
+import type { AddFile } from "../../../lakehouse/delta/actions.ts";
+import { matchingFiles } from "../../../lakehouse/delta/change/merge-files.ts";
+import { addedFiles } from "../../../lakehouse/delta/changes.ts";
+import { bytesOf } from "../../../lakehouse/delta/maintain/optimize-metrics.ts";
+import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
+import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
+import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
+import type { Session } from "../../../lakehouse/duckdb/duckdb.ts";
+import { identifier, identifiers } from "../../../lakehouse/duckdb/quote.ts";
+import { messageOf } from "../../../lakehouse/errors.ts";
+import { META, sourceKey } from "../../definition/bronze-columns.ts";
+import { VALID_FROM } from "../../definition/model.ts";
+import { commitNothing, commitRebuild } from "../commit-model.ts";
+import { checkColumns, modelError } from "../contract.ts";
+import type { Kind } from "../kind.ts";
+import { isLaidOver } from "../laid-over.ts";
+import { stageModel } from "../model-table.ts";
+import { refuseBroken } from "../refuse-broken.ts";
+import { replaceByKey } from "../replace-by-key.ts";
+import type { ModelResult, ModelRun } from "../run.ts";
+import { checkHistory, historyError, historyKey } from "./check-history.ts";
+import { viewBronze, viewChanges } from "./placed-changes.ts";
+import { OTHER_KEY, type VersionSources, versionsSql } from "./versions.ts";
+
+/** Up to so many bytes it is quicker to look into files than to find out which ones matter. */
+const SMALL_BYTES = 16 * 1024 * 1024;
+
+export const scd2Kind: Kind = { plan: checkHistory, run: runScd2 };
+
+async function runScd2(run: ModelRun): Promise<ModelResult> {
+  const { base, model } = run;
+  const [reference = ""] = model.references;
+  const [source, table] = [run.inputs.get(reference), run.tables.get(reference)];
+  if (source === undefined || table === undefined) throw new RangeError(`${reference} is not there`);
+  checkSourceKey(run, sourceKey(source) ?? []);
+  const consumed = run.consumed?.get(reference);
+  const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
+  if (base !== undefined && consumed !== undefined && added !== undefined) {
+    if (added.length === 0) return commitNothing(run, base);
+    // Of a transaction the last change of a row counts: none is taken in in parts.
+    if (await isLaidOver(run.session, table, source, { consumed, added }, { strictly: true }))
+      return increment(run, base, source, table, added);
+  }
+  const why = added ? "changes lie before, or undo, what was taken in" : "what is new in bronze is not known";
+  return rebuild(run, source, table, run.reason ?? why);
+}
+
+function checkSourceKey({ model }: ModelRun, key: readonly string[]): void {
+  const reference = model.references[0] ?? "";
+  if (key.length === 0)
+    throw historyError(model, `reads ${reference}, which has no key`, "a table with a key");
+  if ([...key].sort().join("\n") === [...historyKey(model)].sort().join("\n")) return;
+  const wanted = `${[...key, VALID_FROM].join(", ")}: the key of ${reference}, and ${VALID_FROM}`;
+  throw historyError(model, `has the key (${model.contract.key.join(", ")})`, wanted);
+}
+
+/** Makes the table of all rows of bronze. They stream from files to files. */
+async function rebuild(
+  run: ModelRun,
+  source: Snapshot,
+  table: DeltaTable,
+  why: string,
+): Promise<ModelResult> {
+  await viewChanges(run, source, table, [...source.files.values()], "VIEW");
+  const [found] = await run.session.rows(`SELECT bool_or(${META.operation} = 't') AS truncated FROM changes`);
+  const sources = { former: undefined, truncated: found?.truncated === true };
+  return commitRebuild(run, await ofVersions(run, sources, (versions) => stageModel(run, versions)), why);
+}
+
+/** Lays the change over the newest versions of the rows that it is about. */
+async function increment(
+  run: ModelRun,
+  base: Snapshot,
+  source: Snapshot,
+  table: DeltaTable,
+  added: readonly AddFile[],
+): Promise<ModelResult> {
+  const { session, model } = run;
+  await viewChanges(run, source, table, added, "TABLE");
+  const former = await newestVersions(run, base);
+  await ofVersions(run, { former, truncated: false }, (versions) =>
+    modelError(model, () => session.run(`CREATE TABLE result AS ${versions}`)),
+  );
+  await refuseBroken(run, "result");
+  await session.run(`CREATE TABLE keys AS SELECT ${identifiers(model.contract.key)} FROM result`);
+  const rowsIn = await count(session, "changes");
+  return replaceByKey(run, base, { keys: "keys", rows: "result", rowsIn });
+}
+
+/** Makes the table of the newest version of each row that a change is about, as the model's table has it. */
+async function newestVersions(run: ModelRun, base: Snapshot): Promise<string> {
+  const { session, model, target } = run;
+  const key = historyKey(model);
+  const typed = key.map((name, i) => `k.k${i} AS ${identifier(name)}`).join(", ");
+  await session.run(
+    `CREATE TABLE touched AS SELECT DISTINCT ${typed} FROM (SELECT _ingot_place AS k FROM changes)`,
+  );
+  const on = key.map((name) => `target.${identifier(name)} = source.${identifier(name)}`).join(" AND ");
+  const all = scannable(base);
+  const isSmall = bytesOf(all.files) <= SMALL_BYTES;
+  const { files } = isSmall ? all : await matchingFiles(target.duckdb, session, base, { on }, "touched");
+  const rows = await scanSql(target.store, { ...all, files });
+  await session.run(
+    `CREATE TABLE former AS SELECT target.* FROM (${rows}) AS target JOIN touched AS source ON ${on}
+       QUALIFY row_number() OVER (PARTITION BY ${identifiers(key, "target")} ORDER BY target.${identifier(VALID_FROM)} DESC) = 1`,
+  );
+  return "former";
+}
+
+/** Does something with the query of versions; a row under another key than its own is told as such. */
+async function ofVersions<T>(
+  run: ModelRun,
+  sources: VersionSources,
+  work: (versions: string) => Promise<T>,
+): Promise<T> {
+  const { session, model, target } = run;
+  await viewBronze(run);
+  await checkColumns(session, model);
+  await viewBronze(run, "with places");
+  try {
+    return await work(await versionsSql(target.duckdb, model, sources));
+  } catch (error) {
+    if (!messageOf(error).includes(OTHER_KEY)) throw error;
+    throw historyError(
+      model,
+      "gives rows under other keys than their own",
+      `${historyKey(model).join(", ")} as its table has it`,
+    );
+  }
+}
+
+async function count(session: Session, relation: string): Promise<number> {
+  const [found] = await session.rows(`SELECT count(*) AS rows FROM ${relation}`);
+  return Number(found?.rows);
+}
