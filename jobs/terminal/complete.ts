@@ -13,10 +13,20 @@ const KEYWORDS = (
   "NULL LIKE ILIKE BETWEEN EXISTS CASE WHEN THEN ELSE END DISTINCT UNION ALL EXCEPT INTERSECT WITH RECURSIVE VALUES " +
   "ASC DESC NULLS FIRST LAST OVER PARTITION ROWS RANGE QUALIFY FILTER COUNT SUM AVG MIN MAX COALESCE CAST DATE " +
   "TIMESTAMP INTERVAL EXTRACT DATE_TRUNC TRUE FALSE DESCRIBE SUMMARIZE EXPLAIN ANALYZE PIVOT UNPIVOT UNNEST EXCLUDE " +
-  "REPLACE SAMPLE"
+  "REPLACE SAMPLE AT VERSION SHOW"
 ).split(" ");
 
-export const DOT_COMMANDS = [".tables", ".schema", ".mode", ".help", ".quit"] as const;
+/** Words that are no names unless they are quoted. */
+const RESERVED = new Set(
+  (
+    "all and any as asc both case cast check collate column constraint create default desc describe distinct do else end " +
+    "except false fetch for foreign from group having in initially intersect into lambda leading limit not null offset " +
+    "on only or order pivot placing primary qualify references returning select show some summarize table then to " +
+    "trailing true union unique unpivot using variadic when where window with"
+  ).split(" "),
+);
+
+export const DOT_COMMANDS = [".tables", ".schema", ".mode", ".timeout", ".help", ".quit"] as const;
 export const MODES = ["table", "csv", "json", "jsonl"] as const;
 
 /**
@@ -59,13 +69,14 @@ function completeCommand(line: string, tables: readonly ListedTable[]): [string[
 
 /** By its whole name, or by the last part of it. */
 export function answersTo(table: ListedTable, name: string): boolean {
-  const own = table.name.toLowerCase();
+  const own = table.name.replaceAll('"', "").toLowerCase();
   return own === name || own.endsWith(`.${name}`);
 }
 
 /** A name as SQL takes it: quoted where a bare word would not do. */
-function asWritten(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+export function asWritten(name: string): string {
+  const isWord = /^[A-Za-z_]\w*$/.test(name) && !RESERVED.has(name.toLowerCase());
+  return isWord ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 const namesOf = (tables: readonly ListedTable[]): string[] => tables.map((table) => table.name);

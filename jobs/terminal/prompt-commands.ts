@@ -1,6 +1,7 @@
 import { messageOf } from "../../lakehouse/errors.ts";
+import { parseDuration } from "../explore/duration.ts";
 import { answersTo, DOT_COMMANDS, type ListedTable, MODES } from "./complete.ts";
-import { groupDigits } from "./numbers.ts";
+import { formatDuration, groupDigits } from "./numbers.ts";
 import { renderTable } from "./table.ts";
 
 export type PromptMode = (typeof MODES)[number];
@@ -10,12 +11,15 @@ export type CommandOutcome =
   | { readonly kind: "show"; readonly text: string }
   | { readonly kind: "fail"; readonly message: string }
   | { readonly kind: "mode"; readonly mode: PromptMode }
+  | { readonly kind: "timeout"; readonly timeout: number | undefined }
   | { readonly kind: "quit" };
 
 const HELP = `SELECT …;            run SQL; a statement may span lines and ends with ;
+FROM silver.orders AT (VERSION => 12);    a table as it was; or AT (TIMESTAMP => now() - INTERVAL 1 DAY)
 .tables              tables, with rows and columns
 .schema [table]      columns and types
 .mode [${MODES.join("|")}]  how results are shown
+.timeout [30s|off]   how long a statement may take
 .help                this
 .quit                leave (or Ctrl-D)
 TAB completes, Ctrl-C clears the statement or stops the running one.`;
@@ -32,6 +36,8 @@ export function commandOf(line: string): readonly [string, string] | undefined {
 export interface CommandContext {
   readonly listTables: () => Promise<readonly ListedTable[]>;
   readonly mode: PromptMode;
+  /** Milliseconds. */
+  readonly timeout?: number | undefined;
   readonly width: number;
   readonly color: boolean;
 }
@@ -49,6 +55,8 @@ export async function runCommand(
         return showSchema(await context.listTables(), argument, context);
       case ".mode":
         return chooseMode(argument, context.mode);
+      case ".timeout":
+        return chooseTimeout(argument, context.timeout);
       case ".help":
         return { kind: "show", text: HELP };
       case ".quit":
@@ -97,4 +105,14 @@ function chooseMode(argument: string, current: PromptMode): CommandOutcome {
   if (mode === undefined)
     return { kind: "fail", message: `no mode ${argument}; there are ${MODES.join(", ")}` };
   return { kind: "mode", mode };
+}
+
+function chooseTimeout(argument: string, current: number | undefined): CommandOutcome {
+  if (argument === "")
+    return { kind: "show", text: `timeout ${current === undefined ? "off" : formatDuration(current)}` };
+  if (argument.toLowerCase() === "off") return { kind: "timeout", timeout: undefined };
+  const timeout = parseDuration(argument);
+  if (timeout === undefined)
+    return { kind: "fail", message: `no time ${argument}; it takes 500ms, 30s, 2m, 1h or off` };
+  return { kind: "timeout", timeout };
 }

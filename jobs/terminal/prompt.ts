@@ -16,6 +16,8 @@ export interface PromptOptions {
   /** Runs one statement. The signal is aborted by Ctrl-C; the promise should then reject. */
   readonly execute: (sql: string, signal: AbortSignal) => Promise<QueryResult>;
   readonly listTables: () => Promise<readonly ListedTable[]>;
+  /** Milliseconds that a statement may take; without end by default. `.timeout` changes it. */
+  readonly timeout?: number | undefined;
 }
 
 const FIRST = "ingot> ";
@@ -35,6 +37,7 @@ export async function runPrompt(options: PromptOptions): Promise<{ readonly fail
   const history = terminal ? History.open(options.historyFile) : undefined;
 
   let mode: PromptMode = "table";
+  let timeout = options.timeout;
   let statement = "";
   let tables: Promise<readonly ListedTable[]> | undefined;
   let running: AbortController | undefined;
@@ -76,6 +79,8 @@ export async function runPrompt(options: PromptOptions): Promise<{ readonly fail
     const controller = new AbortController();
     running = controller;
     const startedAt = performance.now();
+    const late = () => controller.abort(new DOMException("time is up", "TimeoutError"));
+    const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
     try {
       const result = await options.execute(sql, controller.signal);
       for (const text of showResult(result, mode, look())) output.write(text);
@@ -83,8 +88,10 @@ export async function runPrompt(options: PromptOptions): Promise<{ readonly fail
       if (terminal || mode === "table") say(style.dim(summaryOf(result, performance.now() - startedAt)));
     } catch (error) {
       failed += 1;
-      say(controller.signal.aborted ? style.dim("stopped") : formatError(error, { color }));
+      const byHand = controller.signal.aborted && !isTimeout(controller.signal.reason);
+      say(byHand ? style.dim("stopped") : formatError(error, { color }));
     } finally {
+      clearTimeout(timer);
       running = undefined;
       // A statement may have made a table.
       tables = undefined;
@@ -94,10 +101,11 @@ export async function runPrompt(options: PromptOptions): Promise<{ readonly fail
   async function command(line: string): Promise<boolean> {
     const found = statement === "" ? commandOf(line) : undefined;
     if (found === undefined) return false;
-    const outcome = await runCommand(found, { listTables: options.listTables, mode, ...look() });
+    const outcome = await runCommand(found, { listTables: options.listTables, mode, timeout, ...look() });
     if (outcome.kind === "show") say(outcome.text);
     if (outcome.kind === "fail") say(formatError(new Error(outcome.message), { color, debug: false }));
     if (outcome.kind === "mode") mode = outcome.mode;
+    if (outcome.kind === "timeout") timeout = outcome.timeout;
     if (outcome.kind === "quit") end();
     return true;
   }
@@ -171,6 +179,10 @@ export async function runPrompt(options: PromptOptions): Promise<{ readonly fail
   if (terminal && !ended) output.write("\n");
   history?.trim();
   return { failed };
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
 function isTerminal(stream: NodeJS.ReadableStream | NodeJS.WritableStream): boolean {

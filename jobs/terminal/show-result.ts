@@ -1,5 +1,6 @@
 import { createWriter } from "./formats.ts";
 import { formatDuration, groupDigits } from "./numbers.ts";
+import { planText } from "./plan.ts";
 import type { PromptMode } from "./prompt-commands.ts";
 import type { QueryResult } from "./result.ts";
 import { renderTable } from "./table.ts";
@@ -16,7 +17,7 @@ export function* showResult(
   if (result.columns.length === 0) return;
   if (mode === "table") {
     const truncated = result.truncated === true;
-    yield `${renderTable(result, { ...look, maxRows: ROWS_ON_SCREEN, truncated })}\n`;
+    yield `${planText(result) ?? renderTable(result, { ...look, maxRows: ROWS_ON_SCREEN, truncated })}\n`;
     return;
   }
   const writer = createWriter(mode, result.columns);

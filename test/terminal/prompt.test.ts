@@ -71,6 +71,21 @@ describe("piped into", () => {
     expect(prompt.text()).not.toContain("ingot>");
   });
 
+  test("shows a plan as it is drawn, and nothing that a terminal would obey", async () => {
+    const plan: QueryResult = {
+      columns: [
+        { name: "explain_key", type: "VARCHAR" },
+        { name: "explain_value", type: "VARCHAR" },
+      ],
+      rows: [["physical_plan", "┌──┐\n│\u001b[2J│\n└──┘\n"]],
+    };
+    const prompt = start({ isTTY: false, execute: () => Promise.resolve(plan) });
+    prompt.input.end("explain select 1;");
+    await prompt.done;
+    expect(prompt.text()).toMatch(/^┌──┐\n│.+│\n└──┘\n1 row/);
+    expect(prompt.text()).not.toContain("\u001b");
+  });
+
   test("in CSV gives data and nothing else", async () => {
     const prompt = start({ isTTY: false });
     prompt.input.end(".mode csv\nselect 1;\n.mode json\nselect 1;");
@@ -216,6 +231,30 @@ describe("at a terminal", () => {
     prompt.input.write("\u0004");
     await prompt.done;
     expect(ran).toEqual(["from silver.orders"]);
+  });
+
+  test("stops a statement when its time is up, and goes on", async () => {
+    const ran: string[] = [];
+    const execute = (sql: string, signal: AbortSignal) => {
+      ran.push(sql);
+      if (sql !== "select slow") return Promise.resolve(one);
+      return new Promise<QueryResult>((_, reject) => {
+        signal.addEventListener("abort", () => reject(new Error(`too long: ${signal.reason.name}`)));
+      });
+    };
+    const prompt = start({ isTTY: true, execute });
+    await prompt.until("ingot> ");
+    prompt.input.write(".timeout soon\r.timeout\r.timeout 5ms\r.timeout\rselect slow;\r");
+    await prompt.until("error: no time soon");
+    await prompt.until("timeout off");
+    await prompt.until("timeout 5 ms");
+    await prompt.until("error: too long: TimeoutError");
+    prompt.input.write(".timeout off\r.timeout\rselect 1;\r");
+    await prompt.until("timeout off");
+    await prompt.until("1 row");
+    prompt.input.write("\u0004");
+    await prompt.done;
+    expect(ran).toEqual(["select slow", "select 1"]);
   });
 
   test("Ctrl-D while a statement runs waits for it", async () => {
