@@ -5,6 +5,7 @@ import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
 import { maskedQuarantineSql, maskedSql } from "../../layers/contract/masked.ts";
+import { META } from "../../layers/definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { long, text } from "../../schemas/columns.ts";
 import type { AnyContract } from "../../schemas/table.ts";
@@ -26,13 +27,11 @@ export async function pinTables(lake: Lake, masked: readonly PipelineDefinition[
   const pinned: PinnedTable[] = [];
   for (const path of await lake.tables()) {
     const [pipeline = "", layer = "", name = ""] = path.split("/");
-    const contract = contractOf(
-      masked.find((p) => p.name === pipeline),
-      layer,
-      name,
-    );
     const table = lake.table(path);
     const snapshot = await table.existingSnapshot();
+    const definition = masked.find((p) => p.name === pipeline);
+    const contract =
+      layer === "bronze" ? bronzeContract(definition, snapshot) : contractOf(definition, layer, name);
     pinned.push({ path, pipeline, layer, name, table, snapshot, contract });
   }
   return pinned;
@@ -80,9 +79,29 @@ function contractOf(
   layer: string,
   table: string,
 ): AnyContract | undefined {
-  const [silver, gold] = [pipeline?.silver?.[table], pipeline?.gold?.[table]];
+  if (pipeline === undefined || layer.startsWith("_")) return undefined;
+  const [silver, gold] = [pipeline.silver?.[table], pipeline.gold?.[table]];
   // Images of either layer go to one place.
   const cold = silver?.cold === undefined ? gold : silver;
-  if (layer === "bronze") return undefined;
   return (layer === "gold" ? gold : layer === "cold" ? cold : silver)?.contract;
+}
+
+/**
+ * Bronze has no contract: hidden are columns that any contract of the pipeline calls sensitive, and in a table that has
+ * such a column what was set aside of its rows.
+ */
+function bronzeContract(
+  pipeline: PipelineDefinition | undefined,
+  { schema }: Snapshot,
+): AnyContract | undefined {
+  const models = [...Object.values(pipeline?.silver ?? {}), ...Object.values(pipeline?.gold ?? {})];
+  const sensitive = models.flatMap(({ contract }) =>
+    Object.entries(contract.columns).filter(
+      ([name, { sensitivity }]) => sensitivity !== undefined && schema.fields.some((f) => f.name === name),
+    ),
+  );
+  const [model] = models;
+  if (model === undefined || sensitive.length === 0) return undefined;
+  const rescued = [META.rescued, text().nullable().sensitive("mask")] as const;
+  return { ...model.contract, columns: Object.fromEntries([...sensitive, rescued]) };
 }

@@ -86,6 +86,14 @@ export async function makeLake(folder: string, duckdb: DuckDb): Promise<Runtime>
   );
   await deleteRows(odd, `"order" IN (3, 4)`);
 
+  const source = lake.table("mine/bronze/people");
+  const texts = ["mail", "name", "city", "_ingot_rescued"].map((name) => field(name, "string"));
+  await createTable(source, { schema: { type: "struct", fields: [field("id", "long"), ...texts] } });
+  await appendRows(
+    source,
+    `SELECT 1 AS id, 'a@secret' AS mail, 'Ann Secret' AS name, 'Bern' AS city, '{"age":"secret"}' AS _ingot_rescued`,
+  );
+
   const other = lake.table("other/gold/daily");
   await createTable(other, { schema: { type: "struct", fields: [field("n", "long")] } });
   await appendRows(other, "SELECT 7 AS n");

@@ -247,6 +247,7 @@ describe("personal values", () => {
     "FROM silver.people AT (VERSION => 1)",
     "FROM silver.people AT (VERSION => 2)",
     "SUMMARIZE silver.people",
+    "FROM bronze.people",
     "EXPLAIN FROM silver.people",
     "EXPLAIN ANALYZE FROM silver.people WHERE mail = 'x'",
     "EXPLAIN (FORMAT json) SELECT letters FROM silver.people AT (VERSION => 1)",
@@ -267,6 +268,12 @@ describe("personal values", () => {
       [1n, digest, "***", null, "Bern", "***"],
       [2n, null, null, null, null, null],
     ]);
+  });
+
+  test("are hidden in bronze by their names, and in what was set aside of a row", async () => {
+    expect((await explorer.execute("SELECT id, name, city, _ingot_rescued FROM bronze.people")).rows).toEqual(
+      [[1n, "***", "Bern", "***"]],
+    );
   });
 
   test("are shown to those who may see them", async () => {
