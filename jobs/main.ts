@@ -2,11 +2,14 @@
 import { Command, CommanderError } from "commander";
 import { codeOf, TerminalError } from "../lakehouse/errors.ts";
 import { installSignalHandlers, interruption } from "./cleanup.ts";
+import { backfillCommand } from "./commands/backfill.ts";
 import { bootstrapCommand } from "./commands/bootstrap.ts";
 import { buildCommand } from "./commands/build.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { docsCommand } from "./commands/docs.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { exportCommand } from "./commands/export.ts";
 import { initCommand } from "./commands/init.ts";
 import { lineageCommand } from "./commands/lineage.ts";
 import { loadCommand } from "./commands/load.ts";
@@ -15,14 +18,18 @@ import { planCommand } from "./commands/plan.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { quarantineCommand } from "./commands/quarantine.ts";
 import { runCommand } from "./commands/run.ts";
+import { scheduleCommand } from "./commands/schedule.ts";
 import { schemaCommand } from "./commands/schema.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { slotCommand } from "./commands/slot.ts";
 import { sqlCommand } from "./commands/sql.ts";
+import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { tableCommand } from "./commands/table.ts";
 import { testCommand } from "./commands/test.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { printError } from "./terminal/print-error.ts";
 
@@ -49,7 +56,10 @@ function program(complain: (text: string) => void): Command {
     buildCommand,
     publishCommand,
     runCommand,
+    startCommand,
+    scheduleCommand,
     metricsCommand,
+    serveCommand,
     simulateCommand,
     statusCommand,
     schemaCommand,
@@ -57,10 +67,14 @@ function program(complain: (text: string) => void): Command {
     testCommand,
     quarantineCommand,
     lineageCommand,
+    traceCommand,
+    diffCommand,
+    backfillCommand,
     docsCommand,
     slotCommand,
     verifyCommand,
     sqlCommand,
+    exportCommand,
     tableCommand,
   ]) {
     ingot.addCommand(make());

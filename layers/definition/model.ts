@@ -99,30 +99,35 @@ export interface ModelDefinition extends AuditOptions, AggregateOptions, Snapsho
   readonly quarantine?: QuarantineOptions;
 }
 
+/** A model whose type keeps its contract, for consumers that are typed by it. */
+export interface ModelOf<C extends AnyContract> extends ModelDefinition {
+  readonly contract: C;
+}
+
 /** A model that takes over the rows of one bronze table as they come; those that break the contract are set aside. */
 export const append = <C extends AnyContract>(
   contract: C,
   options: AuditOptions<C> & { readonly quarantine?: QuarantineOptions } = {},
-): ModelDefinition => ({ kind: "append", contract, ...options });
+): ModelOf<C> => ({ kind: "append", contract, ...options });
 
 /** A model that keeps the current state of one bronze table by its key; rows that break the contract are set aside. */
 export const merge = <C extends AnyContract>(
   contract: C,
   options: AuditOptions<C> & { readonly quarantine?: QuarantineOptions } = {},
-): ModelDefinition => ({ kind: "merge", contract, ...options });
+): ModelOf<C> => ({ kind: "merge", contract, ...options });
 
 /** A model of groups by the contract's key, of which a change recomputes those that it touches. */
 export const aggregate = <C extends AnyContract>(
   contract: C,
   options: AggregateOptions & AuditOptions<C> = {},
-): ModelDefinition => ({
+): ModelOf<C> => ({
   kind: "aggregate",
   contract,
   ...options,
 });
 
 /** A model that is recomputed whole. */
-export const full = <C extends AnyContract>(contract: C, options: AuditOptions<C> = {}): ModelDefinition => ({
+export const full = <C extends AnyContract>(contract: C, options: AuditOptions<C> = {}): ModelOf<C> => ({
   kind: "full",
   contract,
   ...options,
@@ -133,7 +138,7 @@ export const full = <C extends AnyContract>(contract: C, options: AuditOptions<C
  * `VALID_FROM` in its key, beside the key of the bronze table, and `VALID_TO`, null for what is so now; the SQL gives
  * neither.
  */
-export const scd2 = <C extends AnyContract>(contract: C, options: AuditOptions<C> = {}): ModelDefinition => ({
+export const scd2 = <C extends AnyContract>(contract: C, options: AuditOptions<C> = {}): ModelOf<C> => ({
   kind: "scd2",
   contract,
   ...options,
@@ -143,7 +148,7 @@ export const scd2 = <C extends AnyContract>(contract: C, options: AuditOptions<C
 export const snapshot = <C extends AnyContract>(
   contract: C,
   options: SnapshotOptions & AuditOptions<C> = {},
-): ModelDefinition => ({
+): ModelOf<C> => ({
   kind: "snapshot",
   contract,
   ...options,
@@ -177,7 +182,7 @@ export const stateful = <
 >(
   contract: TableContract<C>,
   { step, ...options }: StatefulModel<C, I, B, O> & AuditOptions<TableContract<C>>,
-): ModelDefinition => ({
+): ModelOf<TableContract<C>> => ({
   kind: "stateful",
   contract,
   ...options,

@@ -1,10 +1,10 @@
 /** A shop: its operational database, cleaned, summed up and published. In the order in which rows flow. */
 import {
   aggregate,
+  definePipeline,
   full,
   merge,
   notNull,
-  type PipelineDefinition,
   postgres,
   references,
   rowCount,
@@ -23,7 +23,7 @@ import { orderItems, orders } from "../../schemas/commerce/orders.ts";
 import { userActions, users } from "../../schemas/commerce/people.ts";
 import { dailySales, productSales } from "../../schemas/commerce/sales.ts";
 
-export const commerce: PipelineDefinition = {
+export const commerce = definePipeline({
   name: "commerce",
   folder: new URL(".", import.meta.url),
 
@@ -138,4 +138,4 @@ export const commerce: PipelineDefinition = {
   // Loaded when they are called: no other command needs the shop's makers.
   bootstrap: async (context, options) => (await import("./source/bootstrap.ts")).bootstrap(context, options),
   simulate: async (context, options) => (await import("./source/simulate.ts")).simulate(context, options),
-};
+});
