@@ -9,7 +9,8 @@ export default defineConfig({
     setupFiles: ["test/support/property-seed.ts"],
     include: ["test/**/*.test.ts", "pipelines/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    // One more than two cores: many tests wait for servers, for clocks, for processes that they killed.
+    maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // DuckDB queries wait in threads of libuv's pool; see bin/ingot.cjs.

@@ -1,6 +1,5 @@
 /** Backfill of a bronze table: a range of its source read again, chunk by chunk, and what differs appended. */
-import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
-import { retrying } from "../../lakehouse/retry.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import { versionOf } from "../bronze/commit-outcome.ts";
 import type { IngestContext } from "../bronze/ingestion.ts";
 import { connect, disconnect } from "../bronze/postgres/connect.ts";
@@ -13,6 +12,7 @@ import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { readModels } from "../models/model.ts";
 import { selectModels } from "../models/select.ts";
 import { type BronzeChunk, type BronzeSubject, runBronzeChunk } from "./bronze-chunk.ts";
+import { type ChunkSum, eachChunk } from "./each-chunk.ts";
 import { explainedRows } from "./explained-rows.ts";
 import { type BackfillSubject, progressAction, readProgress } from "./progress-record.ts";
 import { chunksOf, type Interval, isTemporal, rangeField, readChunkSize, readRange } from "./range.ts";
@@ -35,17 +35,12 @@ export interface BronzePlan extends Interval {
   readonly downstream: readonly string[];
 }
 
-export interface BronzeReport extends Interval {
+/** `rowsIn`: rows that the source has in the range. `rowsOut`: those that were appended to bronze. */
+export interface BronzeReport extends Interval, Readonly<ChunkSum> {
   readonly table: string;
   readonly chunks: number;
-  /** Rows that the source has in the range. */
-  readonly rowsIn: number;
-  /** Rows that were appended to bronze. */
-  readonly rowsOut: number;
   /** Rows that differed and changed meanwhile: bronze has taken them as they are now. */
   readonly left: number;
-  readonly bytes: number;
-  readonly version: number;
 }
 
 export interface PlannedBronze {
@@ -102,35 +97,18 @@ export async function prepareBronze(
 
 async function runChunks(subject: BronzeSubject, plan: BronzePlan): Promise<BronzeReport> {
   const { onProgress } = subject.context;
-  const { table, column, from, to, chunks } = plan;
-  const task = `backfill ${table}`;
-  const done = { rowsIn: 0, rowsOut: 0, left: 0, bytes: 0, version: 0 };
-  try {
-    for (const [i, chunk] of chunks.entries()) {
-      const note = `chunk ${i + 1} of ${chunks.length}, from ${chunk.from}`;
-      onProgress({ task, state: "running", rows: done.rowsIn, totalRows: Math.max(plan.rows, 1), note });
-      const made = await retrying(() => recordedChunk(subject, { column, from, to }, chunk), {
-        codesOf: (error) => [codeOf(error) ?? ""],
-      });
-      done.rowsIn += made.sourceRows;
-      done.rowsOut += made.rows;
-      done.left += made.left;
-      done.bytes += made.bytes;
-      done.version = made.version;
-    }
-  } catch (error) {
-    onProgress({ task, state: "failed" });
-    throw error;
-  }
-  const note = `${done.rowsOut} rows differed`;
-  onProgress({
-    task,
-    state: "done",
-    rows: done.rowsIn,
-    ...(done.bytes > 0 ? { bytes: done.bytes } : {}),
-    note,
-  });
-  return { table, from, to, chunks: chunks.length, ...done };
+  const { table, column, from, to, chunks, rows } = plan;
+  let left = 0;
+  const sum = await eachChunk(
+    { task: `backfill ${table}`, chunks, rows, onProgress },
+    async (chunk) => {
+      const made = await recordedChunk(subject, { column, from, to }, chunk);
+      left += made.left;
+      return { rowsIn: made.sourceRows, rowsOut: made.rows, bytes: made.bytes, version: made.version };
+    },
+    ({ rowsOut }) => `${rowsOut} rows differed`,
+  );
+  return { table, from, to, chunks: chunks.length, ...sum, left };
 }
 
 /** The fingerprint of a bronze table's range: what is read again is what the source has, whatever models do. */

@@ -1,15 +1,14 @@
 /** Backfill of a model: a range of its table made again, chunk by chunk, beside whatever else runs. */
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
-import { codeOf } from "../../lakehouse/errors.ts";
 import type { Lake } from "../../lakehouse/lake.ts";
 import type { ProgressListener } from "../../lakehouse/progress.ts";
-import { retrying } from "../../lakehouse/retry.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { commitActions, raceLost } from "../models/commit-model.ts";
 import { compactSmallFiles } from "../models/compact.ts";
 import { replaceByKey } from "../models/replace-by-key.ts";
 import { makeChunk } from "./chunk.ts";
 import { KEYS, RESULT } from "./chunk-relations.ts";
+import { type ChunkSum, eachChunk } from "./each-chunk.ts";
 import { takenBy } from "./pinned-inputs.ts";
 import { type BackfillPlan, planBackfill } from "./plan.ts";
 import { progressAction, readProgress } from "./progress-record.ts";
@@ -21,17 +20,11 @@ export interface BackfillContext {
   readonly onProgress: ProgressListener;
 }
 
-export interface BackfillReport extends Interval {
+/** `rowsIn`: rows that the SQL gave. `rowsOut`: those that were not as they are to be, and were written. */
+export interface BackfillReport extends Interval, Readonly<ChunkSum> {
   readonly model: string;
   /** Chunks that this run made. */
   readonly chunks: number;
-  /** Rows that the SQL gave for them. */
-  readonly rowsIn: number;
-  /** Rows that were not as they are to be, and were written. */
-  readonly rowsOut: number;
-  readonly bytes: number;
-  /** Version of the table after the last chunk. */
-  readonly version: number;
 }
 
 /** A backfill that is planned: its plan, and what carries it out. */
@@ -62,36 +55,17 @@ async function runChunks(
   { chunks, rows }: BackfillPlan,
 ): Promise<BackfillReport> {
   const { model, range, target } = subject;
-  const task = `backfill ${model.name}`;
-  const done = { rowsIn: 0, rowsOut: 0, bytes: 0, version: 0 };
-  try {
-    for (const [i, chunk] of chunks.entries()) {
-      const note = `chunk ${i + 1} of ${chunks.length}, from ${chunk.from}`;
-      onProgress({ task, state: "running", rows: done.rowsIn, totalRows: Math.max(rows, 1), note });
-      const result = await retrying(() => runChunk(subject, chunk), {
-        codesOf: (error) => [codeOf(error) ?? ""],
-      });
-      done.rowsIn += result.rowsIn;
-      done.rowsOut += result.rowsOut;
-      done.bytes += result.bytes;
-      done.version = result.version;
-    }
-  } catch (error) {
-    onProgress({ task, state: "failed" });
-    throw error;
-  }
-  // The rows are there; files that could not be joined now are joined another time.
-  target.carry([]);
-  await compactSmallFiles(target, await target.existingSnapshot()).catch(() => {});
-  const note = `${done.rowsOut} of ${done.rowsIn} rows written`;
-  onProgress({
-    task,
-    state: "done",
-    rows: done.rowsIn,
-    ...(done.bytes > 0 ? { bytes: done.bytes } : {}),
-    note,
-  });
-  return { model: model.name, ...range, chunks: chunks.length, ...done };
+  const sum = await eachChunk(
+    { task: `backfill ${model.name}`, chunks, rows, onProgress },
+    (chunk) => runChunk(subject, chunk),
+    async ({ rowsIn, rowsOut }) => {
+      // The rows are there; files that could not be joined now are joined another time.
+      target.carry([]);
+      await compactSmallFiles(target, await target.existingSnapshot()).catch(() => {});
+      return `${rowsOut} of ${rowsIn} rows written`;
+    },
+  );
+  return { model: model.name, ...range, chunks: chunks.length, ...sum };
 }
 
 /** Makes one chunk and commits it. Rejects with `MODEL_RACE_LOST` where the model was built meanwhile. */

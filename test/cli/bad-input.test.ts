@@ -79,13 +79,9 @@ it("a broken SQL model, and the table before it stays", async () => {
   const environment = { DATABASE_URL: database.url };
   expect(await ingotCli(path, ["run", "--quiet"], environment)).toMatchObject({ code: 0, stderr: "" });
   await writeFile(`${path}/silver/sold.sql`, "SELECT id, wath FROM bronze.sold");
-  expectMessage(
-    await ingotCli(path, ["build", "--quiet"], environment),
-    1,
-    "silver.sold",
-    "wath",
-    "silver/sold.sql",
-  );
+  const built = await ingotCli(path, ["build", "--quiet"], environment);
+  expect(built.stdout).toMatch(/^mine: built nothing.*1 failed/);
+  expectMessage({ ...built, stdout: "" }, 1, "silver.sold", "wath", "silver/sold.sql");
   const rows = await ingotCli(path, ["sql", "SELECT * FROM silver.sold", "--csv"], environment);
   expect(rows).toMatchObject({ code: 0, stdout: "id,what\n1,a\n" });
 });
@@ -106,14 +102,14 @@ it.each([
   [
     "logging to a file",
     ["sql", "SELECT * FROM enable_logging('QueryLog', storage = 'file', storage_config = {'path': 'x'})"],
-    "only reading statements",
-    "SELECT",
+    "enable_logging()",
+    "tables of the lake",
   ],
   [
     "a file outside of the lake",
     ["sql", "SELECT * FROM read_text('/etc/hostname')"],
-    "/etc/hostname",
-    "error",
+    "read_text()",
+    "tables of the lake",
   ],
   ["broken SQL", ["sql", "SELEC 1"], "SELEC", "error"],
   ["a table that is none", ["table", "cat", "/tmp"], "no Delta table", "_delta_log"],

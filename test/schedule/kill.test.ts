@@ -145,7 +145,7 @@ async function judge(store: ObjectStore, job: string, cron: string, end: number)
 const plan = (kills: number) => fc.array(kill, { minLength: kills, maxLength: kills });
 
 it("on a folder: runs have their effects once, whoever is killed", async () => {
-  const property = fc.asyncProperty(plan(6), (kills) => {
+  const property = fc.asyncProperty(plan(5), (kills) => {
     const lake = `${folder.path}/lake-${crypto.randomUUID()}`;
     return play({ lake, store: openStore(lake), environment: {} }, kills);
   });

@@ -14,9 +14,9 @@ import { identifier, literal } from "../../../lakehouse/duckdb/quote.ts";
 import { META, META_COLUMNS, sourceKey } from "../../definition/bronze-columns.ts";
 import type { ModelRun } from "../run.ts";
 import { PLACE } from "../scd2/placed-query.ts";
-import { HELD, lastLsn, RULES, refuseRival, SAME } from "./hold.ts";
-import { claimQuarantine } from "./hold-source.ts";
-import { ensureQuarantine } from "./quarantine-table.ts";
+import { HELD, lastLsn, RULES, SAME } from "./hold.ts";
+import { openQuarantine } from "./hold-source.ts";
+import { jsonObjectSql } from "./row-json.ts";
 
 /** Member of a row's key in quarantine: which one it is of rows that nothing tells apart, from 2. */
 const NTH = "_ingot_nth";
@@ -34,7 +34,7 @@ export interface AppendedRows {
 /** SQL over a row of bronze: a struct of its place, the name of that, and the row as bronze has it. */
 export function placeSql(source: Snapshot): string {
   const own = source.schema.fields.map(({ name }) => name).filter((name) => !META_COLUMNS.includes(name));
-  const raw = json(own.map((name) => [name, `${identifier(name)}::VARCHAR`]));
+  const raw = jsonObjectSql(own.map((name) => [name, `${identifier(name)}::VARCHAR`]));
   const key = sourceKey(source) ?? [];
   const named =
     key.length > 0
@@ -44,20 +44,15 @@ export function placeSql(source: Snapshot): string {
   const place = [META.operation, META.lsn, META.sequence].map(
     (column) => [column, `${column}::VARCHAR`] as const,
   );
-  const name = json([...named, ...place]);
+  const name = jsonObjectSql([...named, ...place]);
   return `struct_pack(lsn := ${META.lsn}, seq := ${META.sequence}, raw := ${raw}, name := ${name})`;
 }
 
 /** Brings what this run found into the quarantine. */
 export async function writeAppended(run: ModelRun, rows: AppendedRows, held: number): Promise<void> {
-  const { session, model, quarantine } = run;
+  const { session, model } = run;
+  const quarantine = await openQuarantine(run, held, rows.added === undefined);
   if (quarantine === undefined) return;
-  if ((await quarantine.snapshot()) === undefined) {
-    if (held === 0) return;
-    await ensureQuarantine(quarantine, model.name);
-  }
-  await refuseRival(run);
-  await claimQuarantine(run, quarantine, rows.added === undefined);
   const place = `h.${PLACE}`;
   const nth = `row_number() OVER (PARTITION BY ${place}.name ORDER BY ${place}.raw) + coalesce(e.rows, 0)`;
   const sql = `SELECT CASE WHEN nth = 1 THEN name ELSE left(name, -1) || ',"${NTH}":"' || nth || '"}' END AS key,
@@ -100,9 +95,4 @@ async function earlierSql(
   const near = await scanSql(table.store, { ...scannable(source), files });
   const all = named(`SELECT * FROM (${near}) WHERE ${where}`, 1);
   return `SELECT name, sum(rows) AS rows FROM (${all} UNION ALL ${named(`FROM ${changes}`, -1)}) GROUP BY name`;
-}
-
-function json(members: readonly (readonly [string, string])[]): string {
-  const pairs = members.map(([name, sql]) => `${literal(name)}, ${sql}`);
-  return `json_object(${pairs.join(", ")})::VARCHAR`;
 }

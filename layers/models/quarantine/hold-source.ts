@@ -9,6 +9,7 @@ import { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import { raceLost } from "../commit-model.ts";
 import type { ModelRun } from "../run.ts";
+import { ensureQuarantine } from "./quarantine-table.ts";
 
 /** Applications of the quarantine's log: the id of a bronze table; their versions count the tables. */
 const APP = "ingot.quarantine/";
@@ -28,16 +29,36 @@ function heldSource({ transactions }: Snapshot): HeldSource | undefined {
   return newest;
 }
 
+/** The quarantine, ready for what a run has to say there; undefined where it has nothing to hold and nothing is held. */
+export async function openQuarantine(
+  run: ModelRun,
+  held: number,
+  isWhole: boolean,
+): Promise<DeltaTable | undefined> {
+  const { model, quarantine } = run;
+  if (quarantine === undefined) return undefined;
+  if ((await quarantine.snapshot()) === undefined) {
+    if (held === 0) return undefined;
+    await ensureQuarantine(quarantine, model.name);
+  }
+  await refuseRival(run);
+  await claimQuarantine(run, quarantine, isWhole);
+  return quarantine;
+}
+
+/** The quarantine is not written for a run whose own commit will be lost: another one has built the model meanwhile. */
+async function refuseRival({ model, target, base }: ModelRun): Promise<void> {
+  const version = (await target.snapshot())?.version;
+  if (version === base?.version) return;
+  throw raceLost(model, `version ${String(version)} instead of ${String(base?.version)}`);
+}
+
 /**
  * Makes the quarantine, which is there, one of the bronze table that the run reads. `isWhole`: the run is about all rows.
  * Rejects with `MODEL_RACE_LOST` where bronze is another table by now, and with `QUARANTINE_SOURCE` where a run about
  * some rows finds a quarantine of another table.
  */
-export async function claimQuarantine(
-  run: ModelRun,
-  quarantine: DeltaTable,
-  isWhole: boolean,
-): Promise<void> {
+async function claimQuarantine(run: ModelRun, quarantine: DeltaTable, isWhole: boolean): Promise<void> {
   const [reference = ""] = run.model.references;
   const id = run.inputs.get(reference)?.metadata.id;
   if (id === undefined) return;

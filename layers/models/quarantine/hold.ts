@@ -8,13 +8,12 @@ import { mergeRows } from "../../../lakehouse/delta/change/merge.ts";
 import { identifier, identifiers, literal } from "../../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import { META } from "../../definition/bronze-columns.ts";
-import { raceLost } from "../commit-model.ts";
 import { modelError } from "../contract.ts";
 import type { ModelRun } from "../run.ts";
 import { rowRules } from "./contract-rules.ts";
-import { claimQuarantine } from "./hold-source.ts";
+import { openQuarantine } from "./hold-source.ts";
 import { UNCAST } from "./lenient.ts";
-import { ensureQuarantine } from "./quarantine-table.ts";
+import { jsonObjectSql } from "./row-json.ts";
 
 /** Relation of the session with the rows that were set aside, and the rules that each breaks. */
 export const HELD = "held";
@@ -67,12 +66,9 @@ export async function splitRows(run: ModelRun, rows: string, changes: string): P
 
 /** Nothing of all rows breaks the contract: what `changes` know of does not stay in quarantine. */
 export async function clearQuarantine(run: ModelRun, changes: string): Promise<void> {
-  const there = await run.quarantine?.snapshot();
-  if (run.quarantine === undefined || there === undefined) return;
-  await refuseRival(run);
-  await claimQuarantine(run, run.quarantine, true);
-  if (there.files.size === 0) return;
-  await deleteRows(run.quarantine, `lsn <= ${await lastLsn(run, changes)}`);
+  const quarantine = await openQuarantine(run, 0, true);
+  if (quarantine === undefined || (await quarantine.existingSnapshot()).files.size === 0) return;
+  await deleteRows(quarantine, `lsn <= ${await lastLsn(run, changes)}`);
 }
 
 /**
@@ -118,14 +114,9 @@ async function count({ session }: ModelRun, relation: string): Promise<number> {
  * rival found of newer changes stays.
  */
 async function writeHeld(run: ModelRun, { changes, keys }: Origin, held: number): Promise<void> {
-  const { session, model, quarantine } = run;
+  const { session, model } = run;
+  const quarantine = await openQuarantine(run, held, keys === undefined);
   if (quarantine === undefined) return;
-  if ((await quarantine.snapshot()) === undefined) {
-    if (held === 0) return;
-    await ensureQuarantine(quarantine, model.name);
-  }
-  await refuseRival(run);
-  await claimQuarantine(run, quarantine, keys === undefined);
   const raw = await rawSql(run, changes);
   const { key } = model.contract;
   const using = `USING (${identifiers(key)})`;
@@ -169,25 +160,16 @@ export async function lastLsn({ session }: ModelRun, changes: string): Promise<n
   return Number(found?.lsn);
 }
 
-/** The quarantine is not written for a run whose own commit will be lost: another one has built the model meanwhile. */
-export async function refuseRival({ model, target, base }: ModelRun): Promise<void> {
-  const version = (await target.snapshot())?.version;
-  if (version === base?.version) return;
-  throw raceLost(model, `version ${String(version)} instead of ${String(base?.version)}`);
-}
-
 /** JSON of a row's key, its values as texts. */
 function keyJson(key: readonly string[], alias: string): string {
-  const members = key.map((name) => `${literal(name)}, ${alias}.${identifier(name)}::VARCHAR`);
-  return `json_object(${members.join(", ")})::VARCHAR`;
+  return jsonObjectSql(key.map((name) => [name, `${alias}.${identifier(name)}::VARCHAR`]));
 }
 
 /** JSON of a row of bronze, without what Ingot added to it. */
 async function rawSql({ session }: ModelRun, changes: string): Promise<string> {
   const meta = new Set<string>(Object.values(META));
   const columns = (await session.describe(`SELECT * FROM ${changes}`)).filter(({ name }) => !meta.has(name));
-  const members = columns.map(({ name }) => `${literal(name)}, c.${identifier(name)}::VARCHAR`);
-  return `json_object(${members.join(", ")})::VARCHAR`;
+  return jsonObjectSql(columns.map(({ name }) => [name, `c.${identifier(name)}::VARCHAR`]));
 }
 
 /** Refuses to go on where so much breaks that something else is wrong. */
