@@ -157,12 +157,12 @@ export async function publishBuilt(
 ): Promise<StepReport> {
   const failed = new Set(report.failed?.map(({ model }) => model));
   const built = (pipeline.publish ?? []).filter(({ model }) => !failed.has(`gold.${model}`));
-  try {
-    return await publishStep(runtime, { ...pipeline, publish: built });
-  } finally {
-    // biome-ignore lint/correctness/noUnsafeFinally: what went wrong first is what has to be mended first
-    if (error !== undefined) throw error;
-  }
+  const published = await publishStep(runtime, { ...pipeline, publish: built }).catch((failure: unknown) => {
+    // What went wrong first is what has to be mended first.
+    throw error ?? failure;
+  });
+  if (error !== undefined) throw error;
+  return published;
 }
 
 /** Sync, build, publish. Where a model failed, what does not depend on it is published, and the failure is thrown after. */

@@ -119,6 +119,17 @@ it("loses no run of several that record the first ones at once", async () => {
   expect([...(await lastRuns(lake, "p")).values()].map((row) => row.run_id).sort()).toEqual(ids);
 });
 
+/** A build of one model. */
+const report = {
+  model: "gold.a",
+  status: "rebuilt",
+  rowsIn: 0,
+  rowsOut: 0,
+  bytes: 0,
+  version: 3,
+  inputs: {},
+} as const;
+
 it("keeps what audits found, and tells the newest of each", async () => {
   const lake = newLake();
   expect(await lastAudits(lake, "p")).toEqual([]);
@@ -128,15 +139,6 @@ it("keeps what audits found, and tells the newest of each", async () => {
     failing: 0,
     checked: "written",
     status: "passed",
-  } as const;
-  const report = {
-    model: "gold.a",
-    status: "rebuilt",
-    rowsIn: 0,
-    rowsOut: 0,
-    bytes: 0,
-    version: 3,
-    inputs: {},
   } as const;
   await recordAudits(
     lake,
@@ -244,15 +246,6 @@ it("keeps the newest of each audit, however old", async () => {
   const lake = newLake(clock);
   const audit = (name: string) =>
     ({ audit: name, severity: "error", failing: 0, checked: "written", status: "passed" }) as const;
-  const report = {
-    model: "gold.a",
-    status: "rebuilt",
-    rowsIn: 0,
-    rowsOut: 0,
-    bytes: 0,
-    version: 3,
-    inputs: {},
-  } as const;
   const record = (id: string, ...names: string[]) => {
     const reports = [{ ...report, audits: names.map(audit) }];
     return recordAudits(lake, "p", id, { reports, failures: [] }, new Date(clock.now));

@@ -5,10 +5,11 @@ import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
-import type { Lake, TablePath } from "../../lakehouse/lake.ts";
+import type { Lake } from "../../lakehouse/lake.ts";
 import { isLoading } from "../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import type { AuditContext, TableAt } from "../models/audit/audit-result.ts";
+import { tableOf } from "../models/build-model.ts";
 import { contractSchema } from "../models/contract.ts";
 import { refuseRepeatedKeys } from "../models/keys.ts";
 import { KINDS } from "../models/kinds.ts";
@@ -67,11 +68,7 @@ export async function openSubject(
   const { fields } = contractSchema(model.contract);
   const field = rangeField(model.name, fields, model.contract.key, request.column);
   const range = await readRange(lake.duckdb, field, request);
-  const table = (reference: string) => {
-    const [layer, name] = reference.split(".");
-    const path: TablePath = `${pipeline.name}/${layer}/${name}`;
-    return lake.table(path);
-  };
+  const table = (reference: string) => tableOf(lake, pipeline, reference);
   const tables = new Map(model.references.map((reference) => [reference, table(reference)]));
   return {
     model,

@@ -1,7 +1,8 @@
 /** Column lineage of a pipeline: for every column of every model the columns of its inputs. */
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { META, META_COLUMNS } from "../definition/bronze-columns.ts";
-import { addedColumns, type ModelKind } from "../definition/model.ts";
+import type { ModelKind } from "../definition/model.ts";
+import { addedColumns } from "../definition/model-columns.ts";
 import { type Origin, type Origins, ROWS, through } from "./origin.ts";
 import { analyseQuery } from "./sql/query.ts";
 import { allOrigins, columnOf, type Relation, tableRelation } from "./sql/relation.ts";

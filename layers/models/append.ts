@@ -6,12 +6,12 @@ import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { commitAppend, commitNothing, commitRebuild } from "./commit-model.ts";
 import { checkColumns } from "./contract.ts";
 import { stageModel, stageRows } from "./model-table.ts";
+import { PLACE, placedSql } from "./placed-query.ts";
 import type { Model } from "./planned-model.ts";
 import { clearQuarantine, findBroken } from "./quarantine/hold.ts";
 import { type AppendedRows, placeSql, writeAppended } from "./quarantine/hold-appended.ts";
 import { isUncast, lenientSql, UNCAST } from "./quarantine/lenient.ts";
 import type { ModelResult, ModelRun } from "./run.ts";
-import { PLACE, placedSql } from "./scd2/placed-query.ts";
 
 const CHANGES = "changes";
 

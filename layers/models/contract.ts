@@ -6,7 +6,7 @@ import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import type { AnyContract } from "../../schemas/table.ts";
-import { sqlColumns } from "../definition/model.ts";
+import { sqlColumns } from "../definition/model-columns.ts";
 import type { Model } from "./planned-model.ts";
 import { sqlErrorText } from "./sensitive.ts";
 

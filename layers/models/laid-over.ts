@@ -1,5 +1,6 @@
 /** Whether new rows of a bronze table lie, in the source's history, after all that was there. */
 import type { AddFile } from "../../lakehouse/delta/actions.ts";
+import { addedFiles } from "../../lakehouse/delta/changes.ts";
 import { explainReadError } from "../../lakehouse/delta/scan/read-error.ts";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
@@ -8,6 +9,43 @@ import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import type { Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { META } from "../definition/bronze-columns.ts";
+import { commitNothing } from "./commit-model.ts";
+import type { ModelResult, ModelRun } from "./run.ts";
+
+/** The bronze table of a model, pinned. */
+export interface BronzeInput {
+  readonly reference: string;
+  readonly source: Snapshot;
+  readonly table: DeltaTable;
+}
+
+/** The two ways in which a kind of model takes a bronze table in. */
+interface Ways {
+  /** Lays the rows of these files over the table. */
+  readonly increment: (base: Snapshot, added: readonly AddFile[]) => Promise<ModelResult>;
+  /** Makes the table of all rows; `why` not in the other way. */
+  readonly rebuild: (why: string) => Promise<ModelResult>;
+  /** As of `isLaidOver`. */
+  readonly strictly?: boolean;
+}
+
+/** Brings a model's table up to the pinned version of its bronze table, by what is new where that gives the same. */
+export async function takeBronze(
+  run: ModelRun,
+  { reference, source, table }: BronzeInput,
+  { increment, rebuild, strictly = false }: Ways,
+): Promise<ModelResult> {
+  const { base } = run;
+  const consumed = run.consumed?.get(reference);
+  const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
+  if (base !== undefined && consumed !== undefined && added !== undefined) {
+    if (added.length === 0) return commitNothing(run, base);
+    if (await isLaidOver(run.session, table, source, { consumed, added }, { strictly }))
+      return increment(base, added);
+  }
+  const why = added ? "changes lie before, or undo, what was taken in" : "what is new in bronze is not known";
+  return rebuild(run.reason ?? why);
+}
 
 /** What came into a bronze table since a version of it was taken in. */
 interface NewRows {
@@ -20,7 +58,7 @@ interface NewRows {
  * remains. And not where changes lie before rows that were taken in: a read of the source may be ahead of its capture.
  * `strictly`: nor where they are of a transaction of which rows were taken in.
  */
-export async function isLaidOver(
+async function isLaidOver(
   session: Session,
   table: DeltaTable,
   source: Snapshot,

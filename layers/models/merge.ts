@@ -3,7 +3,6 @@
  * newest row of each key in them replaces what the table had for that key, and a deletion takes it away.
  */
 import type { AddFile } from "../../lakehouse/delta/actions.ts";
-import { addedFiles } from "../../lakehouse/delta/changes.ts";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import { duckdbType } from "../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
@@ -15,9 +14,9 @@ import { identifier, identifiers, literal } from "../../lakehouse/duckdb/quote.t
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
 import { META, META_COLUMNS, sourceKey } from "../definition/bronze-columns.ts";
 import { newestSql } from "../definition/bronze-state.ts";
-import { commitNothing, commitRebuild } from "./commit-model.ts";
+import { commitRebuild } from "./commit-model.ts";
 import { checkColumns, contractSchema, modelError, rowsOfModel } from "./contract.ts";
-import { isLaidOver } from "./laid-over.ts";
+import { type BronzeInput, takeBronze } from "./laid-over.ts";
 import { stagedSql, stageModel, stageRows } from "./model-table.ts";
 import type { Model } from "./planned-model.ts";
 import { clearQuarantine, holdLater, splitRows } from "./quarantine/hold.ts";
@@ -27,17 +26,12 @@ import type { ModelResult, ModelRun } from "./run.ts";
 
 /** Brings the table up to the pinned version of its bronze table. */
 export async function runMerge(run: ModelRun): Promise<ModelResult> {
-  const { base } = run;
-  const { source, table, reference } = onlyInput(run);
-  const consumed = run.consumed?.get(reference);
-  const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
-  if (base !== undefined && consumed !== undefined && added !== undefined) {
-    if (added.length === 0) return commitNothing(run, base);
-    if (await isLaidOver(run.session, table, source, { consumed, added }))
-      return increment(run, base, source, table, added);
-  }
-  const why = added ? "changes lie before, or undo, what was taken in" : "what is new in bronze is not known";
-  return rebuild(run, source, table, run.reason ?? why);
+  const input = onlyInput(run);
+  const { source, table } = input;
+  return takeBronze(run, input, {
+    increment: (base, added) => increment(run, base, source, table, added),
+    rebuild: (why) => rebuild(run, source, table, why),
+  });
 }
 
 /** Makes the table of all rows of bronze. They stream from files to files. */
@@ -121,7 +115,7 @@ async function increment(
   return { ...(await replaceByKey(audited, base, { keys: "keys", rows: "result", rowsIn })), held };
 }
 
-function onlyInput(run: ModelRun): { source: Snapshot; table: DeltaTable; reference: string } {
+function onlyInput(run: ModelRun): BronzeInput {
   const { model } = run;
   const [reference = "", ...others] = model.references;
   const source = run.inputs.get(reference);

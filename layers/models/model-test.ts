@@ -18,7 +18,7 @@ import { makeScratch } from "../../lakehouse/scratch.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import type { AnyContract } from "../../schemas/table.ts";
 import { META, META_FIELDS, SOURCE_DOMAIN } from "../definition/bronze-columns.ts";
-import { addedColumns } from "../definition/model.ts";
+import { addedColumns } from "../definition/model-columns.ts";
 import type { GivenRows, ModelTest, ModelTestStep } from "../definition/model-test.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { build } from "./build.ts";

@@ -6,7 +6,7 @@ import { duckdbType, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb, Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { codeOf, messageOf } from "../../lakehouse/errors.ts";
-import { sqlColumns } from "../definition/model.ts";
+import { sqlColumns } from "../definition/model-columns.ts";
 import { columnsName } from "../models/contract.ts";
 import type { Model } from "../models/planned-model.ts";
 import { nodeOf, nodesOf, parseQuery } from "../models/syntax.ts";

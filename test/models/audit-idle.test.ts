@@ -1,42 +1,17 @@
 /** Audits of runs that change nothing: what is asked again, what is recorded of it, what is told. */
 import { expect, it } from "vitest";
-import { Lake } from "../../lakehouse/lake.ts";
-import { ignoreProgress } from "../../lakehouse/progress.ts";
-import { LocalStore } from "../../lakehouse/store/local.ts";
-import {
-  type AuditDefinition,
-  freshness,
-  notNull,
-  references,
-  unique,
-} from "../../layers/definition/audit.ts";
-import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { freshness, notNull, references, unique } from "../../layers/definition/audit.ts";
 import { recordAudits } from "../../layers/models/audit/audit-log.ts";
 import { build, buildModels } from "../../layers/models/build.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
 import { queryTable } from "../support/lake.ts";
-import { auditPipeline, changeBronze, itemOf, sqlText, upsert } from "./audit-shop.ts";
+import { auditBench, auditPipeline, itemOf, NOW } from "./audit-shop.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
 
-const NOW = Date.parse("2026-01-02T00:00:00Z");
-const lakeAt = (clock = () => NOW) =>
-  new Lake(new LocalStore(`${folder.path}/lake-${crypto.randomUUID()}`), duckdb, { now: clock });
-const settings = (lake: Lake) => ({ lake, concurrency: 2, onProgress: ignoreProgress });
-const buildAll = (lake: Lake, pipeline: PipelineDefinition) => build(settings(lake), pipeline);
-const withAudits = (model: string, ...audits: AuditDefinition[]) =>
-  auditPipeline(folder.path, { audits: { [model]: audits } });
-const items = (lake: Lake, ...rows: (readonly string[])[]) =>
-  changeBronze(lake, duckdb, "items", rows.map(upsert));
-const kinds = (lake: Lake, ...names: string[]) =>
-  changeBronze(
-    lake,
-    duckdb,
-    "kinds",
-    names.map((name) => upsert([sqlText(name), "'x'"])),
-  );
+const { settings, lakeAt, buildAll, withAudits, items, kinds } = auditBench(duckdb, folder);
 
 it("holds a new audit against a table that no run changes, once", async () => {
   const lake = lakeAt();

@@ -3,11 +3,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
-import type { Lake } from "../../lakehouse/lake.ts";
+import { Lake } from "../../lakehouse/lake.ts";
+import { ignoreProgress } from "../../lakehouse/progress.ts";
+import { LocalStore } from "../../lakehouse/store/local.ts";
 import type { AuditDefinition } from "../../layers/definition/audit.ts";
 import { META_FIELDS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
 import { aggregate, append, full, type ModelDefinition, merge } from "../../layers/definition/model.ts";
 import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
+import { build } from "../../layers/models/build.ts";
 import { defineTable, long, text, timestamp } from "../../schemas/index.ts";
 import { writeRows } from "../support/rows.ts";
 
@@ -141,3 +144,25 @@ export const itemOf = (
 export const sqlText = (value: unknown): string => (value === null ? "NULL::VARCHAR" : `'${value}'`);
 
 export const upsert = (values: readonly string[]): RowChange => ({ op: "u", values });
+
+/** Where the clocks of these tests stand. */
+export const NOW = Date.parse("2026-01-02T00:00:00Z");
+
+/** What tests of audits do with lakes under a folder: make one, change its bronze tables, build all of it. */
+export function auditBench(duckdb: DuckDb, folder: { readonly path: string }) {
+  const settings = (lake: Lake) => ({ lake, concurrency: 2, onProgress: ignoreProgress });
+  return {
+    settings,
+    lakeAt: (now: () => number = () => NOW) =>
+      new Lake(new LocalStore(`${folder.path}/lake-${crypto.randomUUID()}`), duckdb, { now }),
+    buildAll: (lake: Lake, pipeline: PipelineDefinition) => build(settings(lake), pipeline),
+    withAudits: (model: string, ...audits: AuditDefinition[]) =>
+      auditPipeline(folder.path, { audits: { [model]: audits } }),
+    items: (lake: Lake, ...rows: (readonly string[])[]) =>
+      changeBronze(lake, duckdb, "items", rows.map(upsert)),
+    kinds: (lake: Lake, ...names: string[]) => {
+      const rows = names.map((name) => upsert([sqlText(name), "'x'"]));
+      return changeBronze(lake, duckdb, "kinds", rows);
+    },
+  };
+}

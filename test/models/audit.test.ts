@@ -3,8 +3,6 @@ import { readdir } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { IngotError } from "../../lakehouse/errors.ts";
 import { Lake, type TablePath } from "../../lakehouse/lake.ts";
-import { ignoreProgress } from "../../lakehouse/progress.ts";
-import { LocalStore } from "../../lakehouse/store/local.ts";
 import {
   type AuditDefinition,
   acceptedValues,
@@ -16,7 +14,6 @@ import {
   unique,
 } from "../../layers/definition/audit.ts";
 import { merge } from "../../layers/definition/model.ts";
-import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { build, buildModels } from "../../layers/models/build.ts";
 import { date, defineTable, long } from "../../schemas/index.ts";
 import { useDuckDb } from "../support/duckdb.ts";
@@ -24,35 +21,19 @@ import { useFolder } from "../support/folder.ts";
 import { newLake, queryTable } from "../support/lake.ts";
 import {
   AUDITED,
+  auditBench,
   auditPipeline,
   changeBronze,
   columns,
   itemOf,
   kind,
   sqlText,
-  upsert,
 } from "./audit-shop.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
 
-const NOW = Date.parse("2026-01-02T00:00:00Z");
-/** A lake whose clock stands still. */
-const lakeAt = (now = NOW) =>
-  new Lake(new LocalStore(`${folder.path}/lake-${crypto.randomUUID()}`), duckdb, { now: () => now });
-const settings = (lake: Lake) => ({ lake, concurrency: 2, onProgress: ignoreProgress });
-const buildAll = (lake: Lake, pipeline: PipelineDefinition) => build(settings(lake), pipeline);
-const withAudits = (model: string, ...audits: AuditDefinition[]) =>
-  auditPipeline(folder.path, { audits: { [model]: audits } });
-const items = (lake: Lake, ...rows: (readonly string[])[]) =>
-  changeBronze(lake, duckdb, "items", rows.map(upsert));
-const kinds = (lake: Lake, ...names: string[]) =>
-  changeBronze(
-    lake,
-    duckdb,
-    "kinds",
-    names.map((name) => upsert([sqlText(name), "'x'"])),
-  );
+const { settings, lakeAt, buildAll, withAudits, items, kinds } = auditBench(duckdb, folder);
 
 /** Files of a table's folder, without its log. */
 async function filesOf(lake: Lake, path: TablePath): Promise<string[]> {

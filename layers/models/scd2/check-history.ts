@@ -1,10 +1,10 @@
 /** What a model has to be for the history of its table to be kept. */
 import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
-import { VALID_FROM, VALID_TO } from "../../definition/model.ts";
+import { VALID_FROM, VALID_TO } from "../../definition/model-columns.ts";
+import { placedSql } from "../placed-query.ts";
 import type { Model } from "../planned-model.ts";
 import { rowwiseOddity } from "../row-query.ts";
-import { placedSql } from "./placed-query.ts";
 
 /** The key of the rows whose versions are kept. */
 export const historyKey = ({ contract }: Model): string[] =>

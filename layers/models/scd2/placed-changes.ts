@@ -7,9 +7,9 @@ import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import { identifier, identifiers } from "../../../lakehouse/duckdb/quote.ts";
 import { META, META_COLUMNS } from "../../definition/bronze-columns.ts";
 import { contractSchema } from "../contract.ts";
+import { PLACE } from "../placed-query.ts";
 import type { ModelRun } from "../run.ts";
 import { historyKey } from "./check-history.ts";
-import { PLACE } from "./placed-query.ts";
 
 /** Microseconds since 1970 at which the source committed a change; of rows that were read, at which they were. */
 const INSTANT = `epoch_us(coalesce(${META.committedAt}, ${META.ingestedAt}, 'epoch'::TIMESTAMPTZ))`;

@@ -1,7 +1,6 @@
 /** Models that keep every version of the rows of one bronze table: what was so, from when, until when. */
 import type { AddFile } from "../../../lakehouse/delta/actions.ts";
 import { matchingFiles } from "../../../lakehouse/delta/change/merge-files.ts";
-import { addedFiles } from "../../../lakehouse/delta/changes.ts";
 import { bytesOf } from "../../../lakehouse/delta/maintain/optimize-metrics.ts";
 import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
@@ -10,11 +9,11 @@ import type { Session } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier, identifiers } from "../../../lakehouse/duckdb/quote.ts";
 import { messageOf } from "../../../lakehouse/errors.ts";
 import { META, sourceKey } from "../../definition/bronze-columns.ts";
-import { VALID_FROM } from "../../definition/model.ts";
-import { commitNothing, commitRebuild } from "../commit-model.ts";
+import { VALID_FROM } from "../../definition/model-columns.ts";
+import { commitRebuild } from "../commit-model.ts";
 import { checkColumns, modelError } from "../contract.ts";
 import type { Kind } from "../kind.ts";
-import { isLaidOver } from "../laid-over.ts";
+import { takeBronze } from "../laid-over.ts";
 import { stageModel } from "../model-table.ts";
 import { refuseBroken } from "../refuse-broken.ts";
 import { replaceByKey } from "../replace-by-key.ts";
@@ -29,21 +28,20 @@ const SMALL_BYTES = 16 * 1024 * 1024;
 export const scd2Kind: Kind = { plan: checkHistory, run: runScd2 };
 
 async function runScd2(run: ModelRun): Promise<ModelResult> {
-  const { base, model } = run;
-  const [reference = ""] = model.references;
+  const [reference = ""] = run.model.references;
   const [source, table] = [run.inputs.get(reference), run.tables.get(reference)];
   if (source === undefined || table === undefined) throw new RangeError(`${reference} is not there`);
   checkSourceKey(run, sourceKey(source) ?? []);
-  const consumed = run.consumed?.get(reference);
-  const added = consumed === undefined ? undefined : await addedFiles(table.store, consumed, source.version);
-  if (base !== undefined && consumed !== undefined && added !== undefined) {
-    if (added.length === 0) return commitNothing(run, base);
-    // Of a transaction the last change of a row counts: none is taken in in parts.
-    if (await isLaidOver(run.session, table, source, { consumed, added }, { strictly: true }))
-      return increment(run, base, source, table, added);
-  }
-  const why = added ? "changes lie before, or undo, what was taken in" : "what is new in bronze is not known";
-  return rebuild(run, source, table, run.reason ?? why);
+  return takeBronze(
+    run,
+    { reference, source, table },
+    {
+      increment: (base, added) => increment(run, base, source, table, added),
+      rebuild: (why) => rebuild(run, source, table, why),
+      // Of a transaction the last change of a row counts: none is taken in in parts.
+      strictly: true,
+    },
+  );
 }
 
 function checkSourceKey({ model }: ModelRun, key: readonly string[]): void {

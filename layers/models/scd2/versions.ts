@@ -9,11 +9,11 @@ import { duckdbType } from "../../../lakehouse/delta/schema.ts";
 import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../../lakehouse/duckdb/quote.ts";
 import { META } from "../../definition/bronze-columns.ts";
-import { VALID_FROM, VALID_TO } from "../../definition/model.ts";
+import { VALID_FROM, VALID_TO } from "../../definition/model-columns.ts";
 import { contractSchema } from "../contract.ts";
+import { dropsRows, PLACE, placedSql } from "../placed-query.ts";
 import type { Model } from "../planned-model.ts";
 import { historyKey } from "./check-history.ts";
-import { dropsRows, PLACE, placedSql } from "./placed-query.ts";
 
 /** In DuckDB's message where a row has another key than the change that it is made of. */
 export const OTHER_KEY = "ingot: a row under another key";

@@ -5,7 +5,7 @@ import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
-import { imageColumn } from "../../definition/model.ts";
+import { imageColumn } from "../../definition/model-columns.ts";
 import { contractSchema } from "../contract.ts";
 import type { Model } from "../planned-model.ts";
 import type { ModelRun } from "../run.ts";

@@ -1,6 +1,7 @@
 /** The periods that images are of: days and hours of a time zone. */
 import type { AddFile } from "../../../lakehouse/delta/actions.ts";
-import { imageColumn, type SnapshotOptions } from "../../definition/model.ts";
+import type { SnapshotOptions } from "../../definition/model.ts";
+import { imageColumn } from "../../definition/model-columns.ts";
 
 const [SECOND_MS, MINUTE_MS, DAY_MS] = [1000, 60_000, 24 * 3600_000];
 

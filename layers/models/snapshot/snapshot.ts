@@ -8,7 +8,7 @@ import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import { identifier, identifiers } from "../../../lakehouse/duckdb/quote.ts";
 import { messageOf, TerminalError } from "../../../lakehouse/errors.ts";
-import { imageColumn } from "../../definition/model.ts";
+import { imageColumn } from "../../definition/model-columns.ts";
 import { commitActions } from "../commit-model.ts";
 import { checkColumns, checkNulls, rowsOfModel } from "../contract.ts";
 import { viewInputs } from "../inputs.ts";

@@ -1,7 +1,7 @@
 /** A model's query with one column more: which change of bronze a row was made of. */
-import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
-import type { Model } from "../planned-model.ts";
-import { nodeOf, nodesOf, parseQuery, queryText, type SyntaxNode, within } from "../syntax.ts";
+import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
+import type { Model } from "./planned-model.ts";
+import { nodeOf, nodesOf, parseQuery, queryText, type SyntaxNode, within } from "./syntax.ts";
 
 /** The column, of the relation that the query reads and of what it gives. */
 export const PLACE = "_ingot_place";
