@@ -9,12 +9,18 @@ const fileSchema = z.object({ id: z.uuid() });
 
 /** The id of the lake whose root this store is; made where nobody has asked for it yet. Throws `LAKE_INVALID`. */
 export async function lakeId(store: ObjectStore): Promise<string> {
-  const found = await store.get(FILE);
-  if (found !== undefined) return read(store, found);
+  const known = await knownLakeId(store);
+  if (known !== undefined) return known;
   const id = randomUUID();
   if (await store.putIfAbsent(FILE, new TextEncoder().encode(`${JSON.stringify({ id })}\n`))) return id;
   // Somebody else has made one meanwhile.
   return read(store, (await store.get(FILE)) ?? new Uint8Array());
+}
+
+/** The id of a lake, where somebody has asked for it before. Throws `LAKE_INVALID`. */
+export async function knownLakeId(store: ObjectStore): Promise<string | undefined> {
+  const found = await store.get(FILE);
+  return found === undefined ? undefined : read(store, found);
 }
 
 function read(store: ObjectStore, bytes: Uint8Array): string {

@@ -5,6 +5,7 @@ import { codeOf } from "../../lakehouse/errors.ts";
 import type { TableDescription } from "../../layers/bronze/postgres/catalog.ts";
 import { ensurePublication } from "../../layers/bronze/postgres/replication/publication.ts";
 import { judgeSlot, readSlot } from "../../layers/bronze/postgres/replication/slot.ts";
+import { slotOwner } from "../../layers/bronze/postgres/replication/slot-owner.ts";
 import { checkSelection } from "../../layers/bronze/postgres/replication/stream-parameters.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { replicationNames } from "../../layers/definition/replication-names.ts";
@@ -33,12 +34,27 @@ export async function countNewSlots(
   return rows[0]?.missing ?? 0;
 }
 
-/** The pipeline's slot: whether it can be read, and what it holds back at the source. */
-export function checkSlot(client: pg.Client, pipeline: PipelineDefinition): Promise<readonly CheckResult[]> {
+/**
+ * The pipeline's slot: whether it can be read, by this lake, and what it holds back at the source. `lake`: the lake's id,
+ * undefined for one that has none yet.
+ */
+export function checkSlot(
+  client: pg.Client,
+  pipeline: PipelineDefinition,
+  lake: string | undefined,
+): Promise<readonly CheckResult[]> {
   const [name] = captureNames(pipeline);
   return attempt(name, "Give the pipeline another slot: wal: { slot: … }.", async () => {
     const slot = await readSlot(client, replicationNames(pipeline).slot);
     if (slot === undefined) return ok(name, "not there yet: the first load makes it");
+    const owner = await slotOwner(client, pipeline);
+    if (owner !== undefined && owner !== lake) {
+      return failed(
+        name,
+        `was made for another lake (${owner}): two lakes on one slot would each get a part of the changes`,
+        `Give the pipeline a slot of its own here: wal: { slot: … }.\nOr take this one over, and load anew: \`ingot slot ${pipeline.name} --drop\`.`,
+      );
+    }
     if (slot.lost) {
       return warning(
         name,

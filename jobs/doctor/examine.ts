@@ -1,4 +1,6 @@
 /** All checks, in the order in which one needs the other. */
+import { openStore } from "../../lakehouse/lake.ts";
+import { knownLakeId } from "../../lakehouse/lake-id.ts";
 import type { LoadedConfig } from "../load-config.ts";
 import { attempt, type CheckResult, ok, skipped, withoutSecrets } from "./check.ts";
 import { checkDuckDb } from "./duckdb.ts";
@@ -60,13 +62,22 @@ async function loadPatient(patient: Patient, record: Recorder): Promise<LoadedCo
   return loaded;
 }
 
+/** Whether a lake can be read is a check of its own. */
+async function idOf(patient: Patient, loaded: LoadedConfig): Promise<string | undefined> {
+  try {
+    return await knownLakeId(openStore(patient.lakeRoot(loaded), loaded.config.s3));
+  } catch {
+    return undefined;
+  }
+}
+
 async function examineSource(patient: Patient, loaded: LoadedConfig, record: Recorder): Promise<void> {
   const { database, pipelines } = loaded.config;
   const kind = database === undefined ? "embedded" : undefined;
   const fix =
     "Check DATABASE_URL and the server's log. A pgBouncer that refuses a startup parameter: ignore_startup_parameters, or connect to the server itself.";
   const found = await attempt("Postgres", fix, async () =>
-    checkPostgres(await patient.database(loaded), pipelines, kind),
+    checkPostgres(await patient.database(loaded), pipelines, { kind, lake: await idOf(patient, loaded) }),
   );
   record(found);
   // Nothing but one failure: the server could not be used at all, and the rest was not tried.

@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { z } from "zod";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
-import { codeOf } from "../../lakehouse/errors.ts";
-import { asCaptured } from "../../layers/bronze/capture/capturable.ts";
+import { codeOf, IngotError } from "../../lakehouse/errors.ts";
+import { asCaptured, isNotCaptured } from "../../layers/bronze/capture/capturable.ts";
 import { describeTable, type TableDescription } from "../../layers/bronze/postgres/catalog.ts";
 import { wantedTables } from "../../layers/bronze/source-tables.ts";
 import type { PipelineDefinition, SourceTable } from "../../layers/definition/pipeline.ts";
@@ -21,6 +21,8 @@ interface Wanted {
   readonly address: string;
   readonly source: SourceTable;
   readonly captured: boolean;
+  /** Whether the pipeline names it, or `discover` found it. */
+  readonly named: boolean;
 }
 
 /** What was found, and the tables that can be taken. */
@@ -76,7 +78,16 @@ function wantedTable(
   // Two pipelines may take the same table in different ways.
   const label = `table ${schema}.${name}${several ? ` (${pipeline.name})` : ""}`;
   const address = `${identifier(schema)}.${identifier(name)}`;
-  return { label, bronze, schema, name, address, source, captured: captures(pipeline) };
+  return {
+    label,
+    bronze,
+    schema,
+    name,
+    address,
+    source,
+    captured: captures(pipeline),
+    named: Object.hasOwn(pipeline.source.tables, bronze),
+  };
 }
 
 async function checkTable(
@@ -101,6 +112,10 @@ async function checkTable(
     return captured ? capturedTable(wanted, table, computed) : queriedTable(wanted, table, access.indexed);
   } catch (error) {
     const fix = fixFor(error, user, wanted, description);
+    if (!wanted.named && isNotCaptured(error)) {
+      const advice = fix ?? (error instanceof IngotError ? error.next : undefined) ?? "";
+      return warning(label, `left out, unless it is in bronze already: ${reasonOf(error)}`, advice);
+    }
     if (fix === undefined) throw error;
     return failed(label, reasonOf(error), fix);
   }

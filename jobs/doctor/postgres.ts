@@ -20,12 +20,12 @@ const BOUNDS = "SET lock_timeout = '5s'; SET statement_timeout = '30s'";
 
 /**
  * The server, this user's rights, and every table of the pipelines; what change capture asks for only where it is
- * asked for. `kind` is told with what was found.
+ * asked for. `kind` is told with what was found; `lake` is the id of the lake, where it has one.
  */
 export async function checkPostgres(
   connectionString: string,
   pipelines: readonly PipelineDefinition[],
-  kind?: "embedded",
+  { kind, lake }: { readonly kind?: "embedded" | undefined; readonly lake?: string | undefined } = {},
 ): Promise<CheckResult[]> {
   const client = await connect(connectionString);
   try {
@@ -42,7 +42,10 @@ export async function checkPostgres(
     for (const pipeline of pipelines) {
       const checked = await checkTables(client, server.user, pipeline, pipelines.length > 1);
       if (captures(pipeline)) {
-        results.push(...(await checkSlot(client, pipeline)), ...(await checkSelected(server, pipeline)));
+        results.push(
+          ...(await checkSlot(client, pipeline, lake)),
+          ...(await checkSelected(server, pipeline)),
+        );
         results.push(...(await checkPublication(client, server, pipeline, checked.tables)));
       }
       results.push(...checked.results);

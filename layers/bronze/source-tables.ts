@@ -1,35 +1,35 @@
 /** The tables of a pipeline as they are at the source: those that it names, and those of schemas that it takes whole. */
 import type pg from "pg";
-import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition, SourceTable } from "../definition/pipeline.ts";
 import { asCaptured } from "./capture/capturable.ts";
-import { passingOverGone } from "./capture/table-changes.ts";
+import { passingOver } from "./capture/table-changes.ts";
 import type { IngestContext } from "./ingestion.ts";
 import { describeSchema, describeTable, type TableDescription } from "./postgres/catalog.ts";
 import { connect, disconnect } from "./postgres/connect.ts";
 import { checkIdSequence } from "./query/id-cursor.ts";
 
 /**
- * Describes every table of the pipeline; throws for the first that cannot be taken. `whenGone` is asked about tables
- * that are not there, by the name of the bronze table, and answers whether they may be passed over.
+ * Describes every table of the pipeline; throws for the first that cannot be taken. `passesOver` is asked about it, by
+ * the name of its bronze table, and answers whether the others may be taken without it.
  */
 export async function describeAll(
   connectionString: string,
   pipeline: PipelineDefinition,
-  whenGone: (bronze: string) => Promise<boolean> = () => Promise.resolve(false),
+  passesOver: (bronze: string, error: unknown) => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<TableDescription[]> {
   const client = await connect(connectionString);
   try {
     const tables: TableDescription[] = [];
     for (const [bronze, wanted] of await wantedTables(client, pipeline)) {
-      const table = await describeTable(client, bronze, wanted).catch(async (error: unknown) => {
-        if (codeOf(error) === "POSTGRES_NO_TABLE" && (await whenGone(bronze))) return undefined;
-        throw error;
-      });
-      if (table === undefined) continue;
-      const isCaptured = pipeline.source.changes === "wal";
-      if (!isCaptured) await checkIdSequence(client, table);
-      tables.push(isCaptured ? asCaptured(table, wanted) : table);
+      try {
+        const table = await describeTable(client, bronze, wanted);
+        const isCaptured = pipeline.source.changes === "wal";
+        if (!isCaptured) await checkIdSequence(client, table);
+        tables.push(isCaptured ? asCaptured(table, wanted) : table);
+      } catch (error) {
+        if (!(await passesOver(bronze, error))) throw error;
+      }
     }
     return tables;
   } finally {
@@ -37,12 +37,12 @@ export async function describeAll(
   }
 }
 
-/** As `describeAll`; tables that are gone at the source are passed over, as far as their bronze tables may stay. */
+/** As `describeAll`, without tables that are gone at the source, and without found ones that cannot be captured. */
 export function describeSource(
   context: IngestContext,
   pipeline: PipelineDefinition,
 ): Promise<TableDescription[]> {
-  return describeAll(context.connectionString, pipeline, passingOverGone(context, pipeline));
+  return describeAll(context.connectionString, pipeline, passingOver(context, pipeline));
 }
 
 /** Tables by the name of their bronze table, with what the pipeline says of them. */

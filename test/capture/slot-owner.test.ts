@@ -1,5 +1,6 @@
 /** Two lakes, or two pipelines, that would read one slot. */
 import { expect, it } from "vitest";
+import { checkPostgres } from "../../jobs/doctor/postgres.ts";
 import { Lake } from "../../lakehouse/lake.ts";
 import { giveUpSlot } from "../../layers/bronze/capture/give-up-slot.ts";
 import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
@@ -49,6 +50,15 @@ it("a second lake is refused, whatever it runs; with a slot of its own both have
     await database.query("INSERT INTO shared VALUES (1)");
     await expect(load(pipeline)).rejects.toMatchObject({ code: "SLOT_FOREIGN" });
     await expect(sync(pipeline)).rejects.toMatchObject({ code: "SLOT_FOREIGN" });
+    const doctor = async (lakeId: string) => {
+      const results = await checkPostgres(database.url, [pipeline], { lake: lakeId });
+      return results.find(({ name }) => name.startsWith("slot"));
+    };
+    expect(await doctor(await first.id())).toMatchObject({ status: "ok" });
+    expect(await doctor(await second.id())).toMatchObject({
+      status: "failed",
+      found: expect.stringContaining(await first.id()),
+    });
     const own = { ...pipeline, source: { ...pipeline.source, wal: { slot: `ingot_${pipeline.name}_b` } } };
     await load(own);
     await database.query("INSERT INTO shared VALUES (2)");

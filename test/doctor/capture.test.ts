@@ -28,7 +28,7 @@ const asWeak = () => withUser(database.url, "weak", "s3cret");
 describe("the database", () => {
   it("is well but for a limit, which an embedded server can do without; nothing is left in it", async () => {
     const pipelines = [capturing({ open: {} })];
-    const results = await checkPostgres(database.url, pipelines, "embedded");
+    const results = await checkPostgres(database.url, pipelines, { kind: "embedded" });
     expect(results.map(({ name, status }) => `${status} ${name}`)).toEqual([
       "ok Postgres",
       "ok snapshot",

@@ -1,5 +1,5 @@
 /** Whether, and as what, a table can be captured. */
-import { TerminalError } from "../../../lakehouse/errors.ts";
+import { codeOf, TerminalError } from "../../../lakehouse/errors.ts";
 import type { SourceTable } from "../../definition/pipeline.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
 
@@ -52,6 +52,10 @@ function notInWal(name: string, { notInWal: parts }: TableDescription): Terminal
     },
   );
 }
+
+/** Whether an error says that a table cannot be captured. */
+export const isNotCaptured = (error: unknown): boolean =>
+  ["POSTGRES_NOT_CAPTURED", "POSTGRES_REPLICA_IDENTITY"].includes(codeOf(error) ?? "");
 
 function refused(name: string, why: string): TerminalError {
   return new TerminalError(`${name} cannot be captured by its key: ${why}`, {

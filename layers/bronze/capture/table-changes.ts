@@ -5,12 +5,14 @@
 import type pg from "pg";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
+import { codeOf, messageOf } from "../../../lakehouse/errors.ts";
 import type { Lake } from "../../../lakehouse/lake.ts";
 import { SOURCE_DOMAIN } from "../../definition/bronze-columns.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
 import type { IngestContext } from "../ingestion.ts";
 import type { Position } from "../position.ts";
 import type { TableDescription } from "../postgres/catalog.ts";
+import { isNotCaptured } from "./capturable.ts";
 import { readDrift, recordTableChange } from "./drift-record.ts";
 
 /**
@@ -68,22 +70,36 @@ async function bringRows(client: pg.Client, relations: readonly string[]): Promi
 }
 
 /**
- * What to do about tables that are gone at the source: their bronze tables stay as they are, unless they are frozen.
- * For `describeAll`.
+ * Tables without which the others are taken, for `describeAll`: those that are gone at the source, whose bronze tables
+ * stay as they are unless they are frozen, and those that `discover` found but that cannot be captured.
  */
-export function passingOverGone({ lake, onProgress }: IngestContext, pipeline: PipelineDefinition) {
-  return async (bronze: string): Promise<boolean> => {
-    if (pipeline.source.tables[bronze]?.drift === "freeze") return false;
-    const target = lake.table(`${pipeline.name}/bronze/${bronze}`);
-    const base = await target.snapshot();
-    if (base === undefined) return false;
-    onProgress({ task: `bronze.${bronze}`, state: "skipped", note: "gone at the source; stays as it was" });
-    if (readDrift(base)?.changes.at(-1)?.kind !== "table dropped") {
-      const change = { kind: "table dropped", column: "*", effect: "stays as it was" } as const;
-      await recordTableChange(target, base, { change, unchecked: false, domains: [] });
-    }
+export function passingOver(context: IngestContext, pipeline: PipelineDefinition) {
+  return async (bronze: string, error: unknown): Promise<boolean> => {
+    const target = context.lake.table(`${pipeline.name}/bronze/${bronze}`);
+    if (codeOf(error) === "POSTGRES_NO_TABLE") return passOverGone(context, pipeline, bronze, target);
+    const isNamed = Object.hasOwn(pipeline.source.tables, bronze);
+    // Of a table that is in bronze changes would be missing from now on.
+    if (isNamed || !isNotCaptured(error) || (await target.snapshot()) !== undefined) return false;
+    context.onProgress({ task: `bronze.${bronze}`, state: "skipped", note: `left out: ${messageOf(error)}` });
     return true;
   };
+}
+
+async function passOverGone(
+  { onProgress }: IngestContext,
+  pipeline: PipelineDefinition,
+  bronze: string,
+  target: DeltaTable,
+): Promise<boolean> {
+  if (pipeline.source.tables[bronze]?.drift === "freeze") return false;
+  const base = await target.snapshot();
+  if (base === undefined) return false;
+  onProgress({ task: `bronze.${bronze}`, state: "skipped", note: "gone at the source; stays as it was" });
+  if (readDrift(base)?.changes.at(-1)?.kind !== "table dropped") {
+    const change = { kind: "table dropped", column: "*", effect: "stays as it was" } as const;
+    await recordTableChange(target, base, { change, unchecked: false, domains: [] });
+  }
+  return true;
 }
 
 /** Notes that changes of a table were not published for a while: it is compared with the source. */

@@ -46,6 +46,15 @@ export async function checkSlotOwner(
   });
 }
 
+/** Id of the lake that the pipeline's slot was made for, as far as the source knows. */
+export async function slotOwner(
+  client: pg.Client,
+  pipeline: PipelineDefinition,
+): Promise<string | undefined> {
+  const { slot, publications } = replicationNames(pipeline);
+  return (await readOwners(client, publications[0]))?.get(slot);
+}
+
 /** Writes down that the pipeline's slot is this lake's. Call it before the slot is made. */
 export async function claimSlot(
   client: pg.Client,
