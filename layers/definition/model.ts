@@ -136,9 +136,12 @@ export const full = <C extends AnyContract>(contract: C, options: AuditOptions<C
 /**
  * A model that keeps every version of the rows of one bronze table, with the time in which it was so. The contract has
  * `VALID_FROM` in its key, beside the key of the bronze table, and `VALID_TO`, null for what is so now; the SQL gives
- * neither.
+ * neither. Changes that break the contract are set aside.
  */
-export const scd2 = <C extends AnyContract>(contract: C, options: AuditOptions<C> = {}): ModelOf<C> => ({
+export const scd2 = <C extends AnyContract>(
+  contract: C,
+  options: AuditOptions<C> & { readonly quarantine?: QuarantineOptions } = {},
+): ModelOf<C> => ({
   kind: "scd2",
   contract,
   ...options,

@@ -75,21 +75,37 @@ export interface Version extends Item {
 const isHidden = ({ lsn, seq }: ItemChange, next: ItemChange | undefined) =>
   seq > 0 && next?.lsn === lsn && next.seq > 0;
 
-function stateOf({ op, item }: ItemChange): Item | undefined {
-  const isGone = op === "d" || op === "t" || item.name === null || item.name === "skip";
-  return isGone ? undefined : item;
+const isGone = ({ op, item }: ItemChange) =>
+  op === "d" || op === "t" || item.name === null || item.name === "skip";
+
+type Verdict = (item: Item) => boolean;
+
+/** The changes in the order of the source's history by the row that they are about; truncations are about all. */
+function byRow(changes: readonly ItemChange[]): { id: number; own: ItemChange[] }[] {
+  const inOrder = [...changes].sort((a, b) => a.lsn - b.lsn || a.seq - b.seq);
+  const ids = [...new Set(changes.flatMap(({ op, id }) => (op === "t" ? [] : [id])))];
+  return ids.map((id) => ({ id, own: inOrder.filter((change) => change.op === "t" || change.id === id) }));
 }
 
-/** The versions of all rows: each change in its turn, as one would by hand. */
-export function historyOf(changes: readonly ItemChange[]): Version[] {
-  const inOrder = [...changes].sort((a, b) => a.lsn - b.lsn || a.seq - b.seq);
-  return [...new Set(changes.flatMap(({ op, id }) => (op === "t" ? [] : [id])))].flatMap((id) => {
-    const own = inOrder.filter((change) => change.op === "t" || change.id === id);
+/** The changes that others have seen and whose rows break the contract, each once. */
+export function brokenOf(changes: readonly ItemChange[], breaks: Verdict): ItemChange[] {
+  return byRow(changes).flatMap(({ own }) =>
+    own.filter((change, i) => {
+      const next = own[i + 1];
+      const isAgain = next?.lsn === change.lsn && next.seq === change.seq;
+      return !isHidden(change, next) && !isAgain && !isGone(change) && breaks(change.item);
+    }),
+  );
+}
+
+/** The versions of all rows: each change in its turn, as one would by hand; a row that `breaks` is as one that is gone. */
+export function historyOf(changes: readonly ItemChange[], breaks: Verdict = () => false): Version[] {
+  return byRow(changes).flatMap(({ id, own }) => {
     const versions: Version[] = [];
     let last = Number.NEGATIVE_INFINITY;
     own.forEach((change, i) => {
       if (isHidden(change, own[i + 1])) return;
-      const state = stateOf(change);
+      const state = isGone(change) || breaks(change.item) ? undefined : change.item;
       const newest = versions.at(-1);
       const open = newest?.to === null ? newest : undefined;
       if (open?.name === state?.name && open?.amount === state?.amount) return;

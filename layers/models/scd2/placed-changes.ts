@@ -11,6 +11,9 @@ import { PLACE } from "../placed-query.ts";
 import type { ModelRun } from "../run.ts";
 import { historyKey } from "./check-history.ts";
 
+/** Relation of the session with the rows of bronze that a run takes in. */
+export const CHANGES = "changes";
+
 /** Microseconds since 1970 at which the source committed a change; of rows that were read, at which they were. */
 const INSTANT = `epoch_us(coalesce(${META.committedAt}, ${META.ingestedAt}, 'epoch'::TIMESTAMPTZ))`;
 
@@ -31,7 +34,9 @@ export async function viewChanges(
   });
   const place = [...key, `lsn := ${META.lsn}`, `seq := ${META.sequence}`, `us := ${INSTANT}`].join(", ");
   // A rebuild streams through a view; an increment is read several times and small.
-  await session.run(`CREATE ${kind} changes AS SELECT *, struct_pack(${place}) AS ${PLACE} FROM (${rows})`);
+  await session.run(
+    `CREATE ${kind} ${CHANGES} AS SELECT *, struct_pack(${place}) AS ${PLACE} FROM (${rows})`,
+  );
 }
 
 /** `bronze.x`: what the model's SQL sees of the changes. */
@@ -41,6 +46,6 @@ export async function viewBronze({ session, model }: ModelRun, places?: "with pl
   await session.view(
     "bronze",
     name,
-    `SELECT * EXCLUDE (${identifiers(hidden)}) FROM main.changes WHERE ${META.operation} NOT IN ('d', 't')`,
+    `SELECT * EXCLUDE (${identifiers(hidden)}) FROM main.${CHANGES} WHERE ${META.operation} NOT IN ('d', 't')`,
   );
 }

@@ -15,17 +15,20 @@ import { checkColumns, modelError } from "../contract.ts";
 import type { Kind } from "../kind.ts";
 import { takeBronze } from "../laid-over.ts";
 import { stageModel } from "../model-table.ts";
+import { clearQuarantine } from "../quarantine/hold.ts";
+import { writeAppended } from "../quarantine/hold-appended.ts";
 import { refuseBroken } from "../refuse-broken.ts";
 import { replaceByKey } from "../replace-by-key.ts";
 import type { ModelResult, ModelRun } from "../run.ts";
 import { checkHistory, historyError, historyKey } from "./check-history.ts";
-import { viewBronze, viewChanges } from "./placed-changes.ts";
+import { CHANGES, viewBronze, viewChanges } from "./placed-changes.ts";
+import { settingAside } from "./set-aside.ts";
 import { OTHER_KEY, type VersionSources, versionsSql } from "./versions.ts";
 
 /** Up to so many bytes it is quicker to look into files than to find out which ones matter. */
 const SMALL_BYTES = 16 * 1024 * 1024;
 
-export const scd2Kind: Kind = { plan: checkHistory, run: runScd2 };
+export const scd2Kind: Kind = { plan: checkHistory, run: runScd2, hasQuarantine: true };
 
 async function runScd2(run: ModelRun): Promise<ModelResult> {
   const [reference = ""] = run.model.references;
@@ -62,8 +65,15 @@ async function rebuild(
 ): Promise<ModelResult> {
   await viewChanges(run, source, table, [...source.files.values()], "VIEW");
   const [found] = await run.session.rows(`SELECT bool_or(${META.operation} = 't') AS truncated FROM changes`);
-  const sources = { former: undefined, truncated: found?.truncated === true };
-  return commitRebuild(run, await ofVersions(run, sources, (versions) => stageModel(run, versions)), why);
+  const truncated = found?.truncated === true;
+  const { made, held } = await settingAside(run, source, (aside) =>
+    ofVersions(run, { former: undefined, truncated, aside }, (versions) => stageModel(run, versions)),
+  );
+  const beforeCommit = () =>
+    held === 0
+      ? clearQuarantine(run, CHANGES)
+      : writeAppended(run, { source, table, added: undefined, changes: CHANGES }, held);
+  return { ...(await commitRebuild({ ...run, beforeCommit }, made, why)), held };
 }
 
 /** Lays the change over the newest versions of the rows that it is about. */
@@ -77,13 +87,23 @@ async function increment(
   const { session, model } = run;
   await viewChanges(run, source, table, added, "TABLE");
   const former = await newestVersions(run, base);
-  await ofVersions(run, { former, truncated: false }, (versions) =>
-    modelError(model, () => session.run(`CREATE TABLE result AS ${versions}`)),
-  );
-  await refuseBroken(run, "result");
+  const { held } = await settingAside(run, source, async (aside) => {
+    await ofVersions(run, { former, truncated: false, aside }, (versions) =>
+      modelError(model, () => session.run(`CREATE OR REPLACE TABLE result AS ${versions}`)),
+    );
+    await refuseBroken(run, "result");
+  });
   await session.run(`CREATE TABLE keys AS SELECT ${identifiers(model.contract.key)} FROM result`);
-  const rowsIn = await count(session, "changes");
-  return replaceByKey(run, base, { keys: "keys", rows: "result", rowsIn });
+  const rowsIn = await count(session, CHANGES);
+  const beforeCommit = async () => {
+    if (held > 0) await writeAppended(run, { source, table, added, changes: CHANGES }, held);
+  };
+  const replaced = await replaceByKey({ ...run, beforeCommit }, base, {
+    keys: "keys",
+    rows: "result",
+    rowsIn,
+  });
+  return { ...replaced, held };
 }
 
 /** Makes the table of the newest version of each row that a change is about, as the model's table has it. */
@@ -106,16 +126,18 @@ async function newestVersions(run: ModelRun, base: Snapshot): Promise<string> {
   return "former";
 }
 
-/** Does something with the query of versions; a row under another key than its own is told as such. */
+/** Does something with the query of versions. What is set aside was seen through a view of its own. A row under another key than its own is told as such. */
 async function ofVersions<T>(
   run: ModelRun,
   sources: VersionSources,
   work: (versions: string) => Promise<T>,
 ): Promise<T> {
   const { session, model, target } = run;
-  await viewBronze(run);
-  await checkColumns(session, model);
-  await viewBronze(run, "with places");
+  if (sources.aside === undefined) {
+    await viewBronze(run);
+    await checkColumns(session, model);
+    await viewBronze(run, "with places");
+  }
   try {
     return await work(await versionsSql(target.duckdb, model, sources));
   } catch (error) {

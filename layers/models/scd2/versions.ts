@@ -13,7 +13,9 @@ import { VALID_FROM, VALID_TO } from "../../definition/model-columns.ts";
 import { contractSchema } from "../contract.ts";
 import { dropsRows, PLACE, placedSql } from "../placed-query.ts";
 import type { Model } from "../planned-model.ts";
+import { HELD } from "../quarantine/hold.ts";
 import { historyKey } from "./check-history.ts";
+import type { SetAside } from "./set-aside.ts";
 
 /** In DuckDB's message where a row has another key than the change that it is made of. */
 export const OTHER_KEY = "ingot: a row under another key";
@@ -23,13 +25,15 @@ export interface VersionSources {
   readonly former: string | undefined;
   /** Whether truncations are among the changes. */
   readonly truncated: boolean;
+  /** Where some changes are set aside: the others. */
+  readonly aside?: SetAside | undefined;
 }
 
 /** Versions in the columns of the contract: those that `changes` make, and the former ones that these go on from. */
 export async function versionsSql(
   duckdb: DuckDb,
   model: Model,
-  { former, truncated }: VersionSources,
+  { former, truncated, aside }: VersionSources,
 ): Promise<string> {
   const key = historyKey(model);
   const { fields } = contractSchema(model.contract);
@@ -49,9 +53,10 @@ export async function versionsSql(
   // A change of which the query makes no row leaves none, as a deletion does.
   const absent = (await dropsRows(duckdb, model)) ? `${META.operation} <> 't'` : `${META.operation} = 'd'`;
   const parts = [
-    `SELECT ${ofPlace}, true AS present, ${state} AS state, false AS is_former FROM (${await placedSql(duckdb, model)}\n)
+    `SELECT ${ofPlace}, true AS present, ${state} AS state, false AS is_former FROM (${aside?.rows ?? (await placedSql(duckdb, model))}\n)
        WHERE CASE WHEN ${isOwn.join(" AND ")} THEN true ELSE error(${literal(OTHER_KEY)}) END`,
     `SELECT ${ofPlace}, false, NULL, false FROM changes WHERE ${absent}`,
+    ...(aside === undefined ? [] : [`SELECT ${ofPlace}, false, NULL, false FROM ${HELD}`]),
     ...(truncated ? [truncationSql(keys, ofPlace)] : []),
     ...(former === undefined ? [] : [formerSql(former, key, state)]),
   ];
