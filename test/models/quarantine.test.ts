@@ -210,6 +210,16 @@ it("puts rows where they belong when the contract changes, once", async () => {
   expect(await state(lake)).toEqual({ silver: [1], broken: [[2, "amount.min"]] });
 });
 
+it("holds nothing of what a truncation took, also where nothing came after it", async () => {
+  const lake = newLake(folder.path, duckdb);
+  await write(lake, [put(1, 1, good), put(2, 2, { ...good, amount: -1 })]);
+  await run(lake);
+  expect(await state(lake)).toMatchObject({ silver: [1], broken: [[2, expect.any(String)]] });
+  await write(lake, [put(3, 0, good, "t")]);
+  await run(lake);
+  expect(await state(lake)).toEqual({ silver: [], broken: [] });
+});
+
 it("stops before anything is committed when too much breaks", async () => {
   const lake = newLake(folder.path, duckdb);
   const strict = (options: { stopAtRate?: number; stopAtRows?: number }) =>

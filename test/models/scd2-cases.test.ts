@@ -33,6 +33,7 @@ async function pipelineOf(
   columns: Columns = COLUMNS,
   key: string[] = [...KEY, "valid_from"],
   layer: "silver" | "gold" = "silver",
+  checks: Record<string, { sql: string }> = {},
 ): Promise<PipelineDefinition> {
   const root = `${folder.path}/${crypto.randomUUID()}`;
   await mkdir(`${root}/${layer}`, { recursive: true });
@@ -41,7 +42,7 @@ async function pipelineOf(
     name: "shop",
     folder: pathToFileURL(`${root}/`),
     source: postgres({ tables: { items: {} } }),
-    [layer]: { items: scd2(defineTable({ name: "items", description: "Items.", key, columns })) },
+    [layer]: { items: scd2(defineTable({ name: "items", description: "Items.", key, columns, checks })) },
   };
 }
 
@@ -215,6 +216,58 @@ it("ends what was so where a change breaks the contract, and has it where the co
   expect(await run(8, cast)).toMatchObject([{ status: "rebuilt", held: 2 }]);
   expect(await run(9)).toMatchObject([{ status: "rebuilt", held: 0 }]);
   expect(await heldRows(lake, "shop", "items", 10)).toEqual([]);
+});
+
+const CAST = "CAST(replace(amount::VARCHAR, '9.0', 'x') AS DOUBLE) AS amount";
+
+it.each([
+  [
+    "what nobody saw, though it cannot be cast",
+    `SELECT * REPLACE (${CAST}) FROM bronze.items`,
+    [change("u", 20, 200, { amount: 9 }), change("u", 20, 200, { amount: 3, seq: 2 })],
+    0,
+  ],
+  [
+    "what the SQL leaves out, though it cannot be cast",
+    `SELECT * REPLACE (${CAST}) FROM bronze.items WHERE nullif(name, 'y') = 'x'`,
+    [change("u", 20, 200, { amount: 9 }), change("u", 20, 200, { id: 1, name: "y", amount: 9, seq: 2 })],
+    1,
+  ],
+  [
+    "a check that only looks as if it were of times",
+    "SELECT * FROM bronze.items",
+    [
+      change("u", 20, 200, { amount: 8 }),
+      change("u", 20, 200, { id: 1, name: "valid_from", amount: 8, seq: 2 }),
+    ],
+    1,
+  ],
+])("judges by what others have seen: %s", async (_, sql, changes, held) => {
+  const checks = {
+    few: { sql: "amount < 5 OR name = 'valid_from'" },
+    order: { sql: "VALID_TO IS NULL OR VALID_TO > VALID_FROM" },
+  };
+  const lake = newLake(folder.path, duckdb);
+  const pipeline = await pipelineOf(sql, COLUMNS, [...KEY, "valid_from"], "silver", checks);
+  const run = (anew: string[] = []) =>
+    build({ lake, concurrency: 1, onProgress: ignoreProgress, anew }, pipeline);
+  await writeItems(lake, duckdb, [change("i", 10, 100)]);
+  await run();
+  await writeItems(lake, duckdb, changes);
+  expect(await run()).toMatchObject([{ status: "incremental", held }]);
+  const kept = await queryTable(lake, "shop/silver/items", "FROM t ORDER BY ALL");
+  expect(await run(["silver.items"])).toMatchObject([{ status: "rebuilt", held }]);
+  expect(await queryTable(lake, "shop/silver/items", "FROM t ORDER BY ALL")).toEqual(kept);
+});
+
+it("refuses rows whose key has no place in the contract, unless the SQL leaves them out", async () => {
+  const lake = newLake(folder.path, duckdb);
+  await writeItems(lake, duckdb, [change("i", 10, 100), change("i", 20, 200, { id: 40 })]);
+  const columns = { ...COLUMNS, [KEY[0]]: decimal(2, 1) };
+  const run = async (sql: string) =>
+    build({ lake, concurrency: 1, onProgress: ignoreProgress }, await pipelineOf(sql, columns));
+  await expect(run(ITEMS)).rejects.toMatchObject({ code: "MODEL_NO_KEY" });
+  expect(await run(`SELECT * FROM bronze.items WHERE "a""b" < 10`)).toMatchObject([{ rowsOut: 1 }]);
 });
 
 it("fails on what is asked of the times of versions, which no change is to blame for", async () => {

@@ -5,10 +5,12 @@
  */
 import { deleteRows } from "../../../lakehouse/delta/change/delete.ts";
 import { mergeRows } from "../../../lakehouse/delta/change/merge.ts";
+import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
 import { identifier, identifiers, literal } from "../../../lakehouse/duckdb/quote.ts";
 import { TerminalError } from "../../../lakehouse/errors.ts";
 import { META } from "../../definition/bronze-columns.ts";
 import { modelError } from "../contract.ts";
+import type { Model } from "../planned-model.ts";
 import type { ModelRun } from "../run.ts";
 import { rowRules } from "./contract-rules.ts";
 import { openQuarantine } from "./hold-source.ts";
@@ -95,14 +97,17 @@ async function refuseNullKeys(run: ModelRun): Promise<void> {
   const { model } = run;
   const missing = model.contract.key.map((name) => `${identifier(name)} IS NULL`).join(" OR ");
   const without = await count(run, `${HELD} WHERE ${missing}`);
-  if (without === 0) return;
-  throw new TerminalError(`model ${model.name} gives ${without} rows without key`, {
+  if (without > 0) throw withoutKey(model, without);
+}
+
+/** The error of a model that gives rows whose key is not known. */
+export const withoutKey = (model: Model, without: number): TerminalError =>
+  new TerminalError(`model ${model.name} gives ${without} rows without key`, {
     code: "MODEL_NO_KEY",
     value: model.file,
     allowed: `a value for ${model.contract.key.join(", ")} in each row`,
     next: `Take the key over as bronze has it in ${model.file}. Nothing was committed.`,
   });
-}
 
 async function count({ session }: ModelRun, relation: string): Promise<number> {
   const [counted] = await session.rows(`SELECT count(*) AS rows FROM ${relation}`);
@@ -155,9 +160,18 @@ export const SAME = ["lsn", "seq", "contract", "rules", "raw"]
   .join(" AND ");
 
 /** The greatest LSN of the changes that this run knows of; -1 where there are none. */
-export async function lastLsn({ session }: ModelRun, changes: string): Promise<number> {
-  const [found] = await session.rows(`SELECT coalesce(max(${META.lsn}), -1)::DOUBLE AS lsn FROM ${changes}`);
-  return Number(found?.lsn);
+export async function lastLsn({ session, ...run }: ModelRun, changes: string): Promise<number> {
+  const newest = async (rows: string) => {
+    const [found] = await session.rows(`SELECT max(${META.lsn})::DOUBLE AS lsn FROM ${rows}`);
+    return typeof found?.lsn === "number" ? found.lsn : undefined;
+  };
+  const known = await newest(changes);
+  if (known !== undefined) return known;
+  // Of what a truncation took no change is left: what is held is from before it all the same.
+  const [reference = ""] = run.model.references;
+  const [source, table] = [run.inputs.get(reference), run.tables.get(reference)];
+  if (source === undefined || table === undefined) return -1;
+  return (await newest(`(${await scanSql(table.store, scannable(source))})`)) ?? -1;
 }
 
 /** JSON of a row's key, its values as texts. */

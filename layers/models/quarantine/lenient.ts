@@ -8,7 +8,16 @@ import { identifier } from "../../../lakehouse/duckdb/quote.ts";
 import { codeOf, messageOf } from "../../../lakehouse/errors.ts";
 import { contractSchema } from "../contract.ts";
 import type { Model } from "../planned-model.ts";
-import { mapNode, nodeOf, nodesOf, parseQuery, queryText, type SyntaxNode } from "../syntax.ts";
+import {
+  columnNames,
+  mapNode,
+  nodeOf,
+  nodesOf,
+  parseQuery,
+  queryText,
+  type SyntaxNode,
+  within,
+} from "../syntax.ts";
 
 /** BOOLEAN: whether a value of the row could not be cast. */
 export const UNCAST = "_ingot_uncast";
@@ -47,10 +56,21 @@ async function withoutStrictCasts(duckdb: DuckDb, sql: string): Promise<string |
   const [first, ...others] = failures;
   if (first === undefined) return undefined;
   const any = others.length === 0 ? first : conjunction("CONJUNCTION_OR", failures);
-  // Where the condition cannot be decided for such a value, the row is set aside, not passed over.
   const where = nodeOf(query.where_clause);
-  const decided = where === undefined ? query : { ...query, where_clause: orUndecided(where, any) };
+  // Where the condition cannot be decided for such a value, the row is set aside, not passed over.
+  const decided =
+    where !== undefined && readsResult(where, nodesOf(query.select_list))
+      ? { ...query, where_clause: orUndecided(where, any) }
+      : query;
   return queryText(duckdb, { ...decided, select_list: [...list, { ...any, alias: UNCAST }] });
+}
+
+/** Whether a condition is about what the select list computes: a column that it reads itself is the table's. */
+function readsResult(where: SyntaxNode, list: readonly SyntaxNode[]): boolean {
+  const lastName = (node: SyntaxNode) => columnNames(node)?.at(-1)?.toLowerCase();
+  const read = new Set([...within(list)].map(lastName));
+  const names = list.map(({ alias }) => String(alias).toLowerCase()).filter((name) => !read.has(name));
+  return [...within(where)].some((node) => names.includes(lastName(node) ?? "*"));
 }
 
 /** Whether a cast stands where it is not always computed; there it stays as it is. */

@@ -15,7 +15,8 @@ import { checkColumns, modelError } from "../contract.ts";
 import type { Kind } from "../kind.ts";
 import { takeBronze } from "../laid-over.ts";
 import { stageModel } from "../model-table.ts";
-import { clearQuarantine } from "../quarantine/hold.ts";
+import { PLACE, placedSql } from "../placed-query.ts";
+import { clearQuarantine, withoutKey } from "../quarantine/hold.ts";
 import { writeAppended } from "../quarantine/hold-appended.ts";
 import { refuseBroken } from "../refuse-broken.ts";
 import { replaceByKey } from "../replace-by-key.ts";
@@ -137,6 +138,7 @@ async function ofVersions<T>(
     await viewBronze(run);
     await checkColumns(session, model);
     await viewBronze(run, "with places");
+    await refuseWithoutKey(run);
   }
   try {
     return await work(await versionsSql(target.duckdb, model, sources));
@@ -148,6 +150,19 @@ async function ofVersions<T>(
       `${historyKey(model).join(", ")} as its table has it`,
     );
   }
+}
+
+/** A row whose key is not known, or has no place in the key's type, can have no history. */
+async function refuseWithoutKey({ session, model, target }: ModelRun): Promise<void> {
+  const unknown = historyKey(model)
+    .map((_, i) => `${PLACE}.k${i} IS NULL`)
+    .join(" OR ");
+  const changed = `${META.operation} NOT IN ('d', 't')`;
+  if ((await count(session, `${CHANGES} WHERE ${changed} AND (${unknown})`)) === 0) return;
+  // Those that the SQL leaves out need none.
+  const placed = await placedSql(target.duckdb, model);
+  const without = await modelError(model, () => count(session, `(${placed}\n) WHERE ${unknown}`));
+  if (without > 0) throw withoutKey(model, without);
 }
 
 async function count(session: Session, relation: string): Promise<number> {

@@ -4,8 +4,10 @@
  * their transaction undoes were never seen, and are not judged.
  */
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
+import type { DuckDb } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifiers } from "../../../lakehouse/duckdb/quote.ts";
 import { codeOf } from "../../../lakehouse/errors.ts";
+import type { Rule } from "../../contract/rule.ts";
 import { META, META_COLUMNS } from "../../definition/bronze-columns.ts";
 import { sqlColumns, VALID_FROM, VALID_TO } from "../../definition/model-columns.ts";
 import { PLACE, placedSql } from "../placed-query.ts";
@@ -14,6 +16,7 @@ import { findBroken } from "../quarantine/hold.ts";
 import { placeSql } from "../quarantine/hold-appended.ts";
 import { isUncast, lenientSql, UNCAST } from "../quarantine/lenient.ts";
 import type { ModelRun } from "../run.ts";
+import { columnNames, parseQuery, within } from "../syntax.ts";
 import { historyKey } from "./check-history.ts";
 
 /** Rows in the columns that the SQL gives, with `PLACE`. */
@@ -34,8 +37,8 @@ export async function settingAside<T>(
   } catch (error) {
     if (!isBroken(error)) throw error;
     const aside = await setAside(run, source);
-    // It is no row of bronze that breaks it.
-    if (aside.held === 0) throw error;
+    // It is no row of bronze that breaks it; but what nobody saw may be what cannot be cast.
+    if (aside.held === 0 && !isUncast(error)) throw error;
     return { made: await work(aside), held: aside.held };
   }
 }
@@ -45,7 +48,7 @@ const isBroken = (error: unknown): boolean =>
 
 async function setAside(run: ModelRun, source: Snapshot): Promise<SetAside> {
   const { session, target } = run;
-  const model = withoutTimes(run.model);
+  const model = await withoutTimes(target.duckdb, run.model);
   const [, name = ""] = (model.references[0] ?? "").split(".");
   await session.view("bronze", name, seenSql(model, source));
   const sql = (await placedSql(target.duckdb, model)) ?? model.sql;
@@ -55,16 +58,24 @@ async function setAside(run: ModelRun, source: Snapshot): Promise<SetAside> {
 }
 
 /** The model without the columns that Ingot adds, and without what the contract asks of them. */
-function withoutTimes(model: Model): Model {
-  const times: readonly string[] = [VALID_FROM, VALID_TO];
-  const isOfRow = ({ column, sql = "" }: { readonly column?: string; readonly sql?: string }) =>
-    column === undefined ? !times.some((time) => sql.includes(time)) : !times.includes(column);
+async function withoutTimes(duckdb: DuckDb, model: Model): Promise<Model> {
   const { rules, residual, ...compiled } = model.rules;
+  const ofRows: Rule[] = [];
+  for (const rule of rules) if (!(await readsTimes(duckdb, rule))) ofRows.push(rule);
   return {
     ...model,
     contract: { ...model.contract, key: historyKey(model), columns: sqlColumns(model) },
-    rules: { ...compiled, rules: rules.filter(isOfRow), residual: residual.filter(isOfRow) },
+    rules: { ...compiled, rules: ofRows, residual: residual.filter(({ column }) => !isTime(column)) },
   };
+}
+
+const isTime = (name: string) => [VALID_FROM, VALID_TO].some((time) => time === name.toLowerCase());
+
+/** Whether a rule is about when a version began or ended: a check of the table says so in its SQL alone. */
+async function readsTimes(duckdb: DuckDb, { column, sql }: Rule): Promise<boolean> {
+  if (column !== undefined) return isTime(column);
+  const query = await parseQuery(duckdb, `SELECT 1 WHERE (${sql}\n)`);
+  return [...within(query)].some((node) => isTime(columnNames(node)?.at(-1) ?? ""));
 }
 
 /** What the model's SQL sees of the changes that others have seen, with what names them in quarantine. */
