@@ -1,21 +1,20 @@
 /** Keeping bronze up with its source, whatever became of the slot or of the columns meanwhile. */
 
-import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, messageOf } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
-import { replicationNames } from "../definition/replication-names.ts";
 import { markChecked, readDrift } from "./capture/drift-record.ts";
 import { recoverSlot } from "./capture/recover.ts";
 import { isSlotLost } from "./capture/run.ts";
 import { type IngestContext, type IngestReport, sync } from "./ingest.ts";
 import { readingSource } from "./postgres/read-error.ts";
+import { syncBeside } from "./sync-beside.ts";
 import { verify } from "./verify/verify.ts";
 
-/** Milliseconds between looks at a slot that is in use: the first, and the longest. */
-const PAUSES = [50, 2_000] as const;
-
 export interface KeepUpOptions {
-  /** Milliseconds to wait for a slot that another consumer reads; none by default. */
+  /**
+   * Milliseconds in which another process that reads the slot has to get on: what it takes need not be taken twice. None
+   * by default: then the slot has to be free.
+   */
   readonly patience?: number;
 }
 
@@ -26,33 +25,12 @@ export async function keepUp(
   { patience = 0 }: KeepUpOptions = {},
 ): Promise<IngestReport[]> {
   const captured = pipeline.source.changes === "wal";
-  const reports = captured
-    ? await whenSlotIsFree(context, pipeline, patience)
-    : await sync(context, pipeline);
+  const reports = await syncBeside(context, pipeline, {
+    patience,
+    attempt: captured ? syncOrRecover : sync,
+  });
   await repairUnchecked(context, pipeline, reports);
-  return reports;
-}
-
-/** A consumer that was killed holds the slot until Postgres notices; one that is at work will end. */
-async function whenSlotIsFree(
-  context: IngestContext,
-  pipeline: PipelineDefinition,
-  patience: number,
-): Promise<IngestReport[]> {
-  const task = `slot ${replicationNames(pipeline).slot}`;
-  const deadline = performance.now() + patience;
-  const [first, longest] = PAUSES;
-  for (let pause: number = first; ; pause = Math.min(2 * pause, longest)) {
-    try {
-      const reports = await syncOrRecover(context, pipeline);
-      if (pause > first) context.onProgress({ task, state: "done", note: "free again" });
-      return reports;
-    } catch (error) {
-      if (codeOf(error) !== "SLOT_ACTIVE" || performance.now() + pause > deadline) throw error;
-      context.onProgress({ task, state: "running", note: "in use by another consumer: waiting for its end" });
-      await delay(pause);
-    }
-  }
+  return [...reports];
 }
 
 async function syncOrRecover(context: IngestContext, pipeline: PipelineDefinition): Promise<IngestReport[]> {

@@ -61,10 +61,12 @@ export async function findS3Server(environment = process.env): Promise<string | 
 export async function startS3(options: {
   readonly folder: string;
   readonly binary: string;
+  /** Those of a server that was there before; new ones by default. */
+  readonly credentials?: S3Server["credentials"];
 }): Promise<S3Server> {
   const data = join(options.folder, "data");
   await mkdir(data, { recursive: true });
-  const credentials = {
+  const credentials = options.credentials ?? {
     accessKeyId: `ingot${randomBytes(6).toString("hex")}`,
     secretAccessKey: randomBytes(20).toString("hex"),
   };

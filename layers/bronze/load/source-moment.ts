@@ -1,6 +1,7 @@
 /** The moment of the source that a run reads. */
+import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
-import { TerminalError } from "../../../lakehouse/errors.ts";
+import { TerminalError, TransientError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
 import { replicationNames } from "../../definition/replication-names.ts";
 import { noticeUnpublished } from "../capture/table-changes.ts";
@@ -8,7 +9,7 @@ import type { IngestContext, TableWork } from "../ingestion.ts";
 import { readPosition } from "../position.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { ensurePublication } from "../postgres/replication/publication.ts";
-import { readSlot } from "../postgres/replication/slot.ts";
+import { readSlot, type SlotState } from "../postgres/replication/slot.ts";
 import { checkSlotOwner, claimSlot } from "../postgres/replication/slot-owner.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { checkSelection, serverVersion } from "../postgres/replication/stream-parameters.ts";
@@ -41,8 +42,9 @@ export async function openMoment(
   try {
     await checkPrimary(client);
     checkSelection(await serverVersion(client), pipeline.source.wal ?? {});
-    const slot = await readSlot(client, name);
+    const slot = await readSlotAtRest(client, name);
     if (slot !== undefined) await checkSlotOwner(client, pipeline, lake);
+    if (slot?.active) throw slotInUse(name, tables);
     const unpublished = await ensurePublication(
       client,
       pipeline,
@@ -65,6 +67,30 @@ export async function openMoment(
     await slot.end();
     throw error;
   }
+}
+
+/** Milliseconds in which the server lets go of a slot whose consumer has just left. */
+const LEAVING = 1_000;
+
+/** The slot once nobody reads it any more, or as it is when that lasts. */
+async function readSlotAtRest(client: pg.Client, name: string): Promise<SlotState | undefined> {
+  const deadline = performance.now() + LEAVING;
+  for (;;) {
+    const slot = await readSlot(client, name);
+    if (!slot?.active || performance.now() > deadline) return slot;
+    await delay(20);
+  }
+}
+
+/** Whoever reads the slot passes over tables that it does not know: their changes after the load would be gone. */
+function slotInUse(name: string, tables: readonly TableWork[]): TransientError {
+  const missing = tables.filter(({ base }) => base === undefined || readPosition(base)?.load !== undefined);
+  return new TransientError(`another process reads the replication slot ${name}`, {
+    code: "SLOT_ACTIVE",
+    value: `not loaded yet: ${missing.map(({ table }) => table.bronze).join(", ")}`,
+    allowed: "tables that it takes, or a slot that nobody reads",
+    next: "Start that process anew with this configuration: it loads what is missing before it goes on.",
+  });
 }
 
 /** A standby publishes what its primary publishes, and can neither change that nor, before Postgres 16, decode it. */

@@ -23,6 +23,8 @@ export interface ConnectOptions {
   readonly replication?: "database";
   /** Whether much is read: its socket keeps no buffers, so that it cannot be read as a stream by others. */
   readonly bulk?: boolean;
+  /** Milliseconds that the server has to let it in, and for each answer; by default ten seconds, and any time. */
+  readonly patience?: number;
 }
 
 /**
@@ -46,14 +48,15 @@ export async function connect(connectionString: string, options: ConnectOptions 
 
 function newClient(
   connectionString: string,
-  { bulk = false, ...options }: ConnectOptions & { readonly query_timeout?: number },
+  { bulk = false, patience, ...options }: ConnectOptions & { readonly query_timeout?: number },
 ): pg.Client {
   try {
     const client = new pg.Client({
       connectionString,
       ...options,
       application_name: "ingot",
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis: patience ?? 10_000,
+      ...(patience === undefined ? {} : { query_timeout: patience }),
       ...(bulk ? { stream: () => new ReadingSocket() } : {}),
       keepAlive: true,
     });

@@ -1,6 +1,11 @@
 /** Differences that are none any more: the lake has taken changes of these rows since the moment of comparison. */
+import { addedFiles } from "../../../lakehouse/delta/changes.ts";
+import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
+import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
+import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import { identifier, identifiers } from "../../../lakehouse/duckdb/quote.ts";
 import { META } from "../../definition/bronze-columns.ts";
+import { readPosition } from "../position.ts";
 import { type Comparison, KIND, PLACE } from "./comparison.ts";
 import { DIGEST, rowDigest } from "./source-rows.ts";
 
@@ -29,6 +34,14 @@ export async function dropChanged(work: Comparison, later: string): Promise<numb
        WHERE ${KIND} <> 'missing' OR _ingot_nth > coalesce(_ingot_came, 0)`);
   }
   return before - (await count(work));
+}
+
+/** SQL of the changes that came into bronze between two versions. */
+export async function changesBetween({ store }: DeltaTable, from: Snapshot, to: Snapshot): Promise<string> {
+  const files = await addedFiles(store, from.version, to.version);
+  if (files !== undefined) return scanSql(store, { ...scannable(to), files });
+  const all = await scanSql(store, scannable(to));
+  return `SELECT * FROM (${all}) WHERE ${META.lsn} > ${readPosition(from)?.lsn ?? 0}`;
 }
 
 async function count({ session }: Comparison): Promise<number> {

@@ -2,11 +2,13 @@
 import type { DomainMetadata, SetTransaction } from "../../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import { identifier, literal } from "../../../lakehouse/duckdb/quote.ts";
+import { retrying } from "../../../lakehouse/retry.ts";
 import { META, META_COLUMNS, SOURCE_DOMAIN } from "../../definition/bronze-columns.ts";
-import { versionOf } from "../commit-outcome.ts";
+import { outrun, versionOf } from "../commit-outcome.ts";
 import { SOURCE_APP } from "../position.ts";
 import type { SourceMoment } from "../postgres/snapshot.ts";
 import { type Comparison, KIND } from "./comparison.ts";
+import { dropChanged } from "./explain.ts";
 
 /** What the commit of a repair says of the position of its table. */
 export interface PositionActions {
@@ -57,6 +59,46 @@ export async function repairTable(
     next: "Nothing of the repair was committed. Run the same command again, one ingestion at a time.",
   });
   return { rows: staged.rows, version };
+}
+
+/** A repair of what bronze has by now: others go on taking changes meanwhile. */
+export interface RepairOnNewest extends Omit<Repair, "base" | "position"> {
+  /** SQL of the changes that came after the comparison's moment, as a version of bronze has them. */
+  readonly later: (newest: Snapshot) => Promise<string>;
+  readonly position: (newest: Snapshot) => PositionActions;
+}
+
+/** What came of it. */
+export interface Repaired {
+  readonly rows: number;
+  /** Differences that were none any more: bronze has these rows as they came later. */
+  readonly left: number;
+  readonly version: number;
+}
+
+/**
+ * As `repairTable` on the newest version, without the rows of which it has something later; where another run commits
+ * in between, again on what that one made.
+ */
+export async function repairOnNewest(
+  work: Comparison,
+  { later, position, ...repair }: RepairOnNewest,
+): Promise<Repaired> {
+  const { session, target } = work;
+  await session.run("CREATE OR REPLACE TABLE all_differences AS FROM differences");
+  const [counted] = await session.rows("SELECT count(*) AS rows FROM all_differences");
+  const found = Number(counted?.rows);
+  const attempt = async () => {
+    const base = await target.existingSnapshot();
+    if (found === 0) return { rows: 0, left: 0, version: base.version };
+    await session.run("CREATE OR REPLACE TABLE differences AS FROM all_differences");
+    const left = await dropChanged(work, await later(base));
+    if (left === found) return { rows: 0, left, version: base.version };
+    return { left, ...(await repairTable(work, { ...repair, base, position: position(base) })) };
+  };
+  const repaired = await retrying(attempt, { codesOf: outrun });
+  await session.run("DROP TABLE all_differences");
+  return repaired;
 }
 
 /** The position as it is, said again: so that nobody else can have moved it meanwhile. */

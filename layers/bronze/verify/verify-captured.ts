@@ -1,14 +1,13 @@
 /** Verification of tables whose changes are captured from the WAL. */
 import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
-import { sync } from "../ingest.ts";
 import type { IngestContext } from "../ingestion.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../postgres/snapshot.ts";
+import { syncBeside } from "../sync-beside.ts";
 import { comparingTables, RANGE_ROWS } from "./compare-tables.ts";
 import { upTo } from "./comparison.ts";
-import { dropChanged } from "./explain.ts";
-import { repairTable, samePosition } from "./repair.ts";
+import { repairOnNewest, samePosition } from "./repair.ts";
 import { reportOf, type TableVerification } from "./report.ts";
 import {
   costOf,
@@ -31,7 +30,7 @@ export async function verifyCaptured(
   const shared = await shareSlotSnapshot(connectionString, await createSlotSnapshot(context));
   try {
     // What committed before the moment is in bronze after this; what committed later is told by its place.
-    await sync(context, pipeline);
+    await syncBeside(context, pipeline);
     const before = upTo(shared.moment.lsn);
     const tables = await openTables(context, withTables(pipeline, chosen));
     const settings = { rangeRows: options.rangeRows ?? RANGE_ROWS, changesBefore: before };
@@ -42,20 +41,17 @@ export async function verifyCaptured(
       async (compared) => {
         const reports: TableVerification[] = [];
         for (const table of compared) {
-          const { base, target, session } = table.work;
+          const { target, session } = table.work;
           const found = await reportOf(table.work, table.compared);
           let report = { ...found, ...costOf(table) };
           if (options.repair && found.status === "different") {
             // A row that has changed since must stay the newest of its key, and that of this moment is not.
-            const later = `SELECT * FROM (${await scanSql(target.store, scannable(base))}) WHERE NOT ${before}`;
-            const left = await dropChanged(table.work, later);
-            const { lsn } = shared.moment;
-            const position = samePosition(base, target.now());
-            const { rows, version } = await repairTable(table.work, {
-              base,
-              lsn,
+            const { rows, left, version } = await repairOnNewest(table.work, {
+              lsn: shared.moment.lsn,
               moment: shared.moment,
-              position,
+              later: async (newest) =>
+                `SELECT * FROM (${await scanSql(target.store, scannable(newest))}) WHERE NOT ${before}`,
+              position: (newest) => samePosition(newest, target.now()),
             });
             report = {
               ...report,

@@ -2,13 +2,13 @@
 
 import { codeOf, TerminalError } from "../../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../../definition/pipeline.ts";
-import { sync } from "../ingest.ts";
 import type { IngestContext } from "../ingestion.ts";
 import { connect, disconnect } from "../postgres/connect.ts";
 import { readingSource } from "../postgres/read-error.ts";
 import { createSlotSnapshot } from "../postgres/replication/slot-snapshot.ts";
 import { shareSlotSnapshot } from "../postgres/snapshot.ts";
 import { describeSource, wantedTables } from "../source-tables.ts";
+import { syncBeside } from "../sync-beside.ts";
 import { repairTables } from "./repair-tables.ts";
 import type { TableVerification } from "./report.ts";
 import { type Tables, type VerifyOptions, withTables } from "./verification-run.ts";
@@ -62,7 +62,7 @@ async function verifyTables(
 /** A capture that stops at a row which the lake lacks goes on only when it has it. */
 async function fillGaps(context: IngestContext, pipeline: PipelineDefinition): Promise<void> {
   try {
-    await sync(context, pipeline);
+    await syncBeside(context, pipeline);
   } catch (error) {
     if (codeOf(error) !== "CAPTURE_UNKNOWN_ROW") throw error;
     const shared = await shareSlotSnapshot(context.connectionString, await createSlotSnapshot(context));

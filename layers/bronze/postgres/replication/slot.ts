@@ -23,6 +23,10 @@ const slotRow = z.object({
     .string()
     .nullable()
     .transform((bytes) => (bytes === null ? undefined : Number(bytes))),
+  written: z
+    .string()
+    .nullable()
+    .transform((lsn) => (lsn === null ? undefined : Number(lsn))),
 });
 
 export interface SlotState {
@@ -37,14 +41,18 @@ export interface SlotState {
   readonly behindBytes: number;
   /** Bytes that may still be written until the source gives the slot up; undefined where it has no such limit. */
   readonly safeBytes: number | undefined;
+  /** The end of the source's WAL, as an LSN; undefined where a standby knows of none yet. */
+  readonly writtenLsn: number | undefined;
 }
 
 const SLOT_SQL = `
   SELECT plugin::text, database::text, database = current_database() AS here, active, wal_status AS status,
-         ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) - restart_lsn)::text AS held,
-         ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) - confirmed_flush_lsn)::text AS behind,
-         safe_wal_size::text AS safe
-    FROM pg_replication_slots WHERE slot_name = $1`;
+         (written - restart_lsn)::text AS held, (written - confirmed_flush_lsn)::text AS behind,
+         safe_wal_size::text AS safe, (written - '0/0')::text AS written
+    FROM pg_replication_slots, (
+      SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS written OFFSET 0
+    ) AS wal
+   WHERE slot_name = $1`;
 
 /** The slot of this name; undefined where there is none. One of another database or plugin is an error. */
 export async function readSlot(client: pg.Client, name: string): Promise<SlotState | undefined> {
@@ -67,6 +75,7 @@ export async function readSlot(client: pg.Client, name: string): Promise<SlotSta
     heldBytes: slot.held ?? 0,
     behindBytes: slot.behind ?? 0,
     safeBytes: slot.safe,
+    writtenLsn: slot.written,
   };
 }
 
