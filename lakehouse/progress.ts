@@ -7,6 +7,8 @@ export interface ProgressEvent {
   readonly rows?: number;
   /** Rows expected, where known (an estimate). */
   readonly totalRows?: number;
+  /** Part done, from 0 to 1, where rows do not tell it. */
+  readonly share?: number;
   /** Bytes so far: what came from the source, or what was written. */
   readonly bytes?: number;
   /** A short remark: a version, a reason to skip. */

@@ -1,13 +1,15 @@
-import { randomUUID } from "node:crypto";
 import { Command } from "commander";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import { type BackfillReport, prepareBackfill } from "../../layers/backfill/backfill.ts";
 import { recordRun } from "../../layers/journal.ts";
 import { type NamedTable, namedTable } from "../named-table.ts";
+import { asRun, noteBackfill } from "../observe/tracing-command.ts";
 import { type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { backfillBronze } from "./backfill/bronze.ts";
-import { type BackfillOptions, mayGoOn } from "./backfill/options.ts";
+import { atOnce, type BackfillOptions, mayGoOn, pauseSeconds, requestOf } from "./backfill/options.ts";
 import { renderPlan, renderReport } from "./backfill/render.ts";
+import { positiveNumber } from "./number-options.ts";
 
 const HELP = `
 A model's range is made from the versions of its inputs that its table was made from, so that builds go on as if nothing
@@ -18,7 +20,8 @@ Examples:
   ingot backfill gold.daily_sales --from 2026-01-01 --to 2026-02-01 --dry-run
   ingot backfill gold.daily_sales --from 2026-01-01 --to 2026-02-01 --chunk 1mo --yes
   ingot backfill silver.orders --column created_at --from 2026-01-01T12:00 --to 2026-01-02
-  ingot backfill bronze.orders --column created_at --from 2026-01-01 --to 2026-02-01 --yes`;
+  ingot backfill bronze.orders --column created_at --from 2026-01-01 --to 2026-02-01 --yes
+  ingot backfill bronze.orders --column id --from 1 --to 9000000 --chunk 1000000 --concurrency 4 --max-mb-per-second 20 --pause 2s --yes`;
 
 export const backfillCommand = () =>
   new Command("backfill")
@@ -28,6 +31,17 @@ export const backfillCommand = () =>
     .requiredOption("--to <value>", "first value behind the range")
     .option("--column <name>", "column that the range is of; by default the time of the key")
     .option("--chunk <size>", "so much at once: 7d, 1mo (min h d w mo y), or a number")
+    .option(
+      "--concurrency <n>",
+      "so much side by side: chunks of a model, statements that read bronze's source",
+      atOnce,
+    )
+    .option(
+      "--pause <time>",
+      "rest after each chunk, such as 2s: others get the machine, or the source",
+      pauseSeconds,
+    )
+    .option("--max-mb-per-second <n>", "of a bronze table: read no more from the source", positiveNumber)
     .option("--dry-run", "say what would be done")
     .option("-y, --yes", "do not ask")
     .option("--anew", "begin with the first chunk, whatever an interrupted run has done")
@@ -48,19 +62,24 @@ export const backfillCommand = () =>
 async function backfillModel(runtime: Runtime, table: NamedTable, options: BackfillOptions): Promise<void> {
   const { lake, onProgress } = runtime;
   const { pipeline, reference } = table;
-  const request = { ...options, model: reference };
+  if (options.maxMbPerSecond !== undefined) throw noSource(reference);
+  const request = requestOf(reference, options);
   const planned = await prepareBackfill({ lake, onProgress }, pipeline, request);
   const { plan } = planned;
   if (options.dryRun && options.json) {
     process.stdout.write(`${jsonText({ pipeline: pipeline.name, plan })}\n`);
     return;
   }
-  if (!options.json) process.stdout.write(renderPlan(pipeline.name, plan));
+  if (!options.json) process.stdout.write(renderPlan(pipeline.name, plan, options));
   if (options.dryRun || !(await mayGoOn(options))) return;
   const startedAt = Date.now();
-  const report = await planned.run();
-  runtime.endProgress();
-  await record(runtime, pipeline.name, report, startedAt);
+  const report = await asRun(runtime, "backfill", async ({ run }) => {
+    const made = await planned.run();
+    runtime.endProgress();
+    await record(runtime, pipeline.name, { report: made, runId: run.id, startedAt });
+    noteBackfill(run, pipeline.name, reference, made);
+    return made;
+  });
   const durationMs = Date.now() - startedAt;
   process.stdout.write(
     options.json
@@ -69,17 +88,31 @@ async function backfillModel(runtime: Runtime, table: NamedTable, options: Backf
   );
 }
 
+const noSource = (reference: string) =>
+  new TerminalError(
+    `${reference} is made of tables of the lake: --max-mb-per-second is for what the source sends`,
+    {
+      code: "BACKFILL_LIMIT",
+      value: reference,
+      allowed: "bronze tables",
+      next: "Say --pause, and a smaller --chunk, where a backfill of a model takes too much of the machine.",
+    },
+  );
+
 function record(
   runtime: Runtime,
   pipeline: string,
-  report: BackfillReport,
-  startedAt: number,
+  {
+    report,
+    runId,
+    startedAt,
+  }: { readonly report: BackfillReport; readonly runId: string; readonly startedAt: number },
 ): Promise<void> {
   const { model, rowsIn, rowsOut, bytes, version } = report;
   const status = rowsOut === 0 ? "unchanged" : "incremental";
   const entries = [{ task: model, status, rowsIn, rowsOut, bytes, version }];
   return recordRun(runtime.lake, pipeline, {
-    id: randomUUID(),
+    id: runId,
     command: "backfill",
     startedAt,
     endedAt: Date.now(),

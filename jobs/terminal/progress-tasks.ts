@@ -6,6 +6,7 @@ export interface Task {
   readonly state: ProgressEvent["state"];
   readonly rows?: number;
   readonly totalRows?: number;
+  readonly share?: number;
   readonly bytes?: number;
   readonly note?: string;
   readonly startedAt: number;
@@ -46,7 +47,9 @@ export function rateOf(task: Task, now: number): number | undefined {
 
 /** Part done, from 0 to 1. The total is an estimate: what runs is never quite done. */
 export function shareOf(task: Task): number | undefined {
-  if (task.endedAt !== undefined || task.totalRows === undefined || task.totalRows <= 0) return undefined;
+  if (task.endedAt !== undefined) return undefined;
+  if (task.share !== undefined) return Math.min(0.99, task.share);
+  if (task.totalRows === undefined || task.totalRows <= 0) return undefined;
   return Math.min(0.99, (task.rows ?? 0) / task.totalRows);
 }
 

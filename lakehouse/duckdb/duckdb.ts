@@ -158,6 +158,11 @@ export class Session {
     );
   }
 
+  /** A table of this session, as other sessions call it. */
+  nameOf(table: string): string {
+    return `${this.catalog}.main.${identifier(table)}`;
+  }
+
   /** The columns that a query would give, without running it. */
   async describe(sql: string): Promise<ResultColumn[]> {
     const rows = await this.rows(`DESCRIBE ${sql}`);

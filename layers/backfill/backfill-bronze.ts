@@ -1,7 +1,7 @@
 /** Backfill of a bronze table: a range of its source read again, chunk by chunk, and what differs appended. */
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { versionOf } from "../bronze/commit-outcome.ts";
-import type { IngestContext } from "../bronze/ingestion.ts";
+import { type IngestContext, readersOf } from "../bronze/ingestion.ts";
 import { connect, disconnect } from "../bronze/postgres/connect.ts";
 import { readingSource } from "../bronze/postgres/read-error.ts";
 import { sourceName } from "../bronze/schema.ts";
@@ -12,7 +12,7 @@ import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { readModels } from "../models/model.ts";
 import { selectModels } from "../models/select.ts";
 import { type BronzeChunk, type BronzeSubject, runBronzeChunk } from "./bronze-chunk.ts";
-import { type ChunkSum, eachChunk } from "./each-chunk.ts";
+import { type ChunkLimits, type ChunkSum, eachChunk } from "./each-chunk.ts";
 import { explainedRows } from "./explained-rows.ts";
 import { type BackfillSubject, progressAction, readProgress } from "./progress-record.ts";
 import { chunksOf, type Interval, isTemporal, rangeField, readChunkSize, readRange } from "./range.ts";
@@ -31,6 +31,10 @@ export interface BronzePlan extends Interval {
   /** Rows and bytes that the source expects to send. */
   readonly rows: number;
   readonly bytes: number;
+  /** Statements that read a chunk at once. */
+  readonly readers: number;
+  /** The most that is read; null where nothing bounds it. */
+  readonly megabytesPerSecond: number | null;
   /** Models that will take in what changes, however far. */
   readonly downstream: readonly string[];
 }
@@ -59,7 +63,8 @@ export async function prepareBronze(
 ): Promise<PlannedBronze> {
   return readingSource(async () => {
     const name = request.model.slice("bronze.".length);
-    const { alone, source } = await tableAtSource(context, pipeline, name);
+    const limited = withRate(pipeline, request.megabytesPerSecond);
+    const { alone, source } = await tableAtSource(context, limited, name);
     const target = context.lake.table(`${pipeline.name}/bronze/${name}`);
     const base = await target.snapshot();
     if (base === undefined || isLoading(base)) throw notLoaded(request.model);
@@ -74,10 +79,10 @@ export async function prepareBronze(
     const left = { from: until ?? range.from, to: range.to };
     const expected = await explainedRows(context.connectionString, source, sourceRangeSql(field, left));
     const models = await readModels(context.lake.duckdb, pipeline);
-    const readers = models.filter(({ references }) => references.includes(request.model));
+    const reading = models.filter(({ references }) => references.includes(request.model));
     const downstream = selectModels(
       models,
-      readers.map((model) => `${model.name}+`),
+      reading.map((model) => `${model.name}+`),
     );
     const plan = {
       table: request.model,
@@ -87,25 +92,47 @@ export async function prepareBronze(
       chunks: await chunksOf(context.lake.duckdb, field, left, size),
       until: until ?? null,
       ...expected,
+      readers: readersOf({
+        context: { ...context, concurrency: request.concurrency ?? 1 },
+        pipeline: limited,
+      }),
+      megabytesPerSecond: limited.source.limits?.megabytesPerSecond ?? null,
       downstream: downstream.map((model) => model.name),
     };
     const recording = new RecordingTable(target, `${field.name} ${range.from} … ${range.to}`);
-    const subject = { context, pipeline, alone, target: recording, field };
-    return { plan, run: () => readingSource(() => runChunks(subject, plan)) };
+    const { readers } = plan;
+    const subject = { context, pipeline: limited, alone, target: recording, field, readers };
+    return { plan, run: () => readingSource(() => runChunks(subject, plan, request)) };
   });
 }
 
-async function runChunks(subject: BronzeSubject, plan: BronzePlan): Promise<BronzeReport> {
+/** The pipeline with reads of its source that take no more than this, nor more than it says itself. */
+function withRate(pipeline: PipelineDefinition, wanted: number | undefined): PipelineDefinition {
+  if (wanted === undefined) return pipeline;
+  const { source } = pipeline;
+  const megabytesPerSecond = Math.min(wanted, source.limits?.megabytesPerSecond ?? wanted);
+  return { ...pipeline, source: { ...source, limits: { ...source.limits, megabytesPerSecond } } };
+}
+
+async function runChunks(
+  subject: BronzeSubject,
+  plan: BronzePlan,
+  { pauseSeconds }: ChunkLimits,
+): Promise<BronzeReport> {
   const { onProgress } = subject.context;
-  const { table, column, from, to, chunks, rows } = plan;
+  const { table, column, from, to, chunks } = plan;
   let left = 0;
   const sum = await eachChunk(
-    { task: `backfill ${table}`, chunks, rows, onProgress },
-    async (chunk) => {
-      const made = await recordedChunk(subject, { column, from, to }, chunk);
-      left += made.left;
-      return { rowsIn: made.sourceRows, rowsOut: made.rows, bytes: made.bytes, version: made.version };
-    },
+    // Each chunk is one moment of the source: what is read side by side are its parts.
+    { task: `backfill ${table}`, chunks, onProgress, pauseSeconds },
+    async (chunk) => ({
+      commit: async () => {
+        const made = await recordedChunk(subject, { column, from, to }, chunk);
+        left += made.left;
+        return { rowsIn: made.sourceRows, rowsOut: made.rows, bytes: made.bytes, version: made.version };
+      },
+      close: async () => {},
+    }),
     ({ rowsOut }) => `${rowsOut} rows differed`,
   );
   return { table, from, to, chunks: chunks.length, ...sum, left };

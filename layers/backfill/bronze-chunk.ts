@@ -2,24 +2,22 @@
  * A chunk of a bronze table: one moment of the source, the rows of the range as they were then, and those that bronze
  * has otherwise appended to it. What bronze took after the moment stays the newest.
  */
-import { addedFiles } from "../../lakehouse/delta/changes.ts";
 import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import type { StructField } from "../../lakehouse/delta/schema.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
-import { sync } from "../bronze/ingest.ts";
 import type { IngestContext } from "../bronze/ingestion.ts";
 import { readPosition } from "../bronze/position.ts";
-import type { TableDescription } from "../bronze/postgres/catalog.ts";
 import { createSlotSnapshot } from "../bronze/postgres/replication/slot-snapshot.ts";
 import { type SharedSnapshot, shareSlotSnapshot, shareSnapshot } from "../bronze/postgres/snapshot.ts";
+import { describeSource } from "../bronze/source-tables.ts";
+import { syncBeside } from "../bronze/sync-beside.ts";
 import { pairColumns } from "../bronze/verify/compared-columns.ts";
 import { type Comparison, upTo } from "../bronze/verify/comparison.ts";
-import { dropChanged } from "../bronze/verify/explain.ts";
-import { type Repair, raisedPosition, repairTable, samePosition } from "../bronze/verify/repair.ts";
+import { changesBetween } from "../bronze/verify/explain.ts";
+import { raisedPosition, repairOnNewest, samePosition } from "../bronze/verify/repair.ts";
 import { SourceReaders } from "../bronze/verify/source-readers.ts";
-import { ingestionOf, openTables } from "../bronze/verify/verification-run.ts";
-import { META } from "../definition/bronze-columns.ts";
+import { ingestionOf } from "../bronze/verify/verification-run.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import type { Interval } from "./range.ts";
 import { type ReadAgain, readAgain } from "./read-again.ts";
@@ -32,6 +30,8 @@ export interface BronzeSubject {
   readonly alone: PipelineDefinition;
   readonly target: RecordingTable;
   readonly field: StructField;
+  /** Statements that read a chunk at once. */
+  readonly readers: number;
 }
 
 /** What a chunk did. */
@@ -43,7 +43,10 @@ export interface BronzeChunk extends ReadAgain {
   readonly version: number;
 }
 
-/** Makes one chunk. Rejects with `BRONZE_RACE_LOST` where another run took changes of the table meanwhile. */
+/**
+ * Makes one chunk, also while others take changes of the table. Rejects with `BRONZE_RACE_LOST` where they were faster
+ * again and again, and with `SLOT_ACTIVE` where one reads the slot and does not get on.
+ */
 export async function runBronzeChunk(subject: BronzeSubject, chunk: Interval): Promise<BronzeChunk> {
   const quiet = { ...subject, context: { ...subject.context, onProgress: ignoreProgress } };
   return quiet.pipeline.source.changes === "wal" ? captured(quiet, chunk) : queried(quiet, chunk);
@@ -54,16 +57,20 @@ async function captured(subject: BronzeSubject, chunk: Interval): Promise<Bronze
   const { context, pipeline, target } = subject;
   const shared = await shareSlotSnapshot(context.connectionString, await createSlotSnapshot(context));
   return atMoment(shared, async () => {
-    await sync(context, pipeline);
+    await syncBeside(context, pipeline);
+    // What others take from here on is newer than the moment.
+    const base = await target.existingSnapshot();
     const before = upTo(shared.moment.lsn);
-    return comparing(subject, shared, before, async (work) => {
-      const read = await readAgain(work, subject.field, chunk);
-      const { base } = work;
-      const rows = await scanSql(target.store, scannable(base));
-      const left = await dropChanged(work, `SELECT * FROM (${rows}) WHERE NOT ${before}`);
-      const position = samePosition(base, target.now());
-      const repair = { base, lsn: shared.moment.lsn, moment: shared.moment, position };
-      return { ...read, left, ...(await repaired(work, repair)) };
+    return comparing({ ...subject, base, before }, shared, async (work) => {
+      const read = await readAgain(work, subject, chunk);
+      const repaired = await repairOnNewest(work, {
+        lsn: shared.moment.lsn,
+        moment: shared.moment,
+        later: async (newest) =>
+          `SELECT * FROM (${await scanSql(target.store, scannable(newest))}) WHERE NOT ${before}`,
+        position: (newest) => samePosition(newest, target.now()),
+      });
+      return { ...read, ...repaired };
     });
   });
 }
@@ -71,23 +78,23 @@ async function captured(subject: BronzeSubject, chunk: Interval): Promise<Bronze
 /** Changes are asked for: what a further sync finds may have been so before the moment, or after it. */
 async function queried(subject: BronzeSubject, chunk: Interval): Promise<BronzeChunk> {
   const { context, alone, target } = subject;
-  await sync(context, alone);
+  await syncBeside(context, alone);
+  // Before the moment: what others take after it would look as if the source had lost it.
+  const base = await target.existingSnapshot();
   const shared = await shareSnapshot(context.connectionString);
   return atMoment(shared, () =>
-    comparing(subject, shared, undefined, async (work) => {
-      const read = await readAgain(work, subject.field, chunk);
-      if ((await countDifferences(work)) > 0) await sync(context, alone);
-      const newest = await target.existingSnapshot();
-      const left =
-        newest.version > work.base.version ? await dropChanged(work, await changesSince(work, newest)) : 0;
+    comparing({ ...subject, base, before: undefined }, shared, async (work) => {
+      const read = await readAgain(work, subject, chunk);
+      if ((await countDifferences(work)) > 0) await syncBeside(context, alone);
       // Behind all that bronze has of these rows.
-      const lsn = Math.max(shared.moment.lsn, readPosition(work.base)?.lsn ?? 0) + 1;
-      const position = raisedPosition(newest, lsn, target.now());
-      return {
-        ...read,
-        left,
-        ...(await repaired(work, { base: newest, lsn, moment: shared.moment, position })),
-      };
+      const lsn = Math.max(shared.moment.lsn, readPosition(base)?.lsn ?? 0) + 1;
+      const repaired = await repairOnNewest(work, {
+        lsn,
+        moment: shared.moment,
+        later: (newest) => changesBetween(target, base, newest),
+        position: (newest) => raisedPosition(newest, lsn, target.now()),
+      });
+      return { ...read, ...repaired };
     }),
   );
 }
@@ -100,19 +107,23 @@ async function atMoment<T>(shared: SharedSnapshot, work: () => Promise<T>): Prom
   }
 }
 
-/** Opens the comparison of the table with the moment. `before`: condition on the changes that bronze had then. */
+interface ComparedSubject extends BronzeSubject {
+  /** The version of bronze that is compared. */
+  readonly base: Snapshot;
+  /** Condition on the changes that bronze had at the moment; undefined for all of the version. */
+  readonly before: string | undefined;
+}
+
+/** Opens the comparison of the table with the moment. */
 async function comparing<T>(
-  { context, pipeline, alone, target }: BronzeSubject,
+  { context, pipeline, alone, target, base, before, readers: concurrency }: ComparedSubject,
   shared: SharedSnapshot,
-  before: string | undefined,
   use: (work: Comparison) => Promise<T>,
 ): Promise<T> {
-  const [opened] = await openTables(context, alone);
-  if (opened === undefined) throw new RangeError("the table is not there");
-  const { table }: { readonly table: TableDescription } = opened;
-  const base = await target.existingSnapshot();
+  const [table] = await describeSource(context, alone);
+  if (table === undefined) throw new RangeError("the table is not there");
   const rows = await scanSql(target.store, scannable(base));
-  const readers = new SourceReaders(ingestionOf(context, pipeline, shared));
+  const readers = new SourceReaders(ingestionOf({ ...context, concurrency }, pipeline, shared));
   const session = await context.lake.duckdb.session();
   try {
     return await use({
@@ -133,20 +144,7 @@ async function comparing<T>(
   }
 }
 
-async function repaired(work: Comparison, repair: Repair): Promise<{ rows: number; version: number }> {
-  if ((await countDifferences(work)) === 0) return { rows: 0, version: repair.base.version };
-  return repairTable(work, repair);
-}
-
 async function countDifferences({ session }: Comparison): Promise<number> {
   const [counted] = await session.rows("SELECT count(*) AS rows FROM differences");
   return Number(counted?.rows);
-}
-
-/** SQL of the changes that came into bronze since it was compared. */
-async function changesSince({ target, base }: Comparison, newest: Snapshot): Promise<string> {
-  const files = await addedFiles(target.store, base.version, newest.version);
-  if (files !== undefined) return scanSql(target.store, { ...scannable(newest), files });
-  const all = await scanSql(target.store, scannable(newest));
-  return `SELECT * FROM (${all}) WHERE ${META.lsn} > ${readPosition(base)?.lsn ?? 0}`;
 }

@@ -2,7 +2,7 @@
 import { duckdbType, type StructField } from "../../lakehouse/delta/schema.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
-import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
+import { codeOf, messageOf, TerminalError } from "../../lakehouse/errors.ts";
 
 /** Values from `from` on, before `to`, as text that DuckDB reads as the column's type. */
 export interface Interval {
@@ -152,6 +152,36 @@ export async function chunksOf(
   );
   const texts = [range.from, ...edges.map(({ edge }) => String(edge)), range.to];
   return texts.slice(1).map((end, i) => ({ from: texts[i] ?? range.from, to: end }));
+}
+
+/** An interval in so many parts of about one length, in order and without gaps; fewer where it has no more values. */
+export async function partsOf(
+  duckdb: DuckDb,
+  field: StructField,
+  interval: Interval,
+  count: number,
+): Promise<Interval[]> {
+  if (count <= 1) return [interval];
+  const type = duckdbType(field.type);
+  const [from, to] = [valueSql(field, interval.from), valueSql(field, interval.to)];
+  const span = isTemporal(field)
+    ? `epoch_us(${to}::TIMESTAMP) - epoch_us(${from}::TIMESTAMP)`
+    : `${wide(field, to)} - ${wide(field, from)}`;
+  const edge = isTemporal(field)
+    ? `make_timestamp(epoch_us(${from}::TIMESTAMP) + ((${span}) * i // ${count})::BIGINT)`
+    : `${wide(field, from)} + (${span}) * i / ${count}`;
+  try {
+    const rows = await duckdb.rows(
+      `SELECT DISTINCT edge::VARCHAR AS edge, edge AS place FROM (SELECT (${edge})::${type} AS edge FROM range(1, ${count}) AS r(i))
+        WHERE edge > ${from} AND edge < ${to} ORDER BY place`,
+    );
+    const edges = [interval.from, ...rows.map((row) => String(row.edge)), interval.to];
+    return edges.slice(1).map((end, i) => ({ from: edges[i] ?? interval.from, to: end }));
+  } catch (error) {
+    // What is endless, or wider than arithmetic goes, has no parts of one length.
+    if (codeOf(error) === "DUCKDB_SQL") return [interval];
+    throw error;
+  }
 }
 
 /** A value in a type that the end of a chunk has a place in, even beyond the column's. */

@@ -5,7 +5,7 @@ import { lakeState } from "../bronze/verify/compare-ranges.ts";
 import { type Comparison, KIND, PLACE } from "../bronze/verify/comparison.ts";
 import { DIGEST, readSourceRows, rowDigest } from "../bronze/verify/source-rows.ts";
 import { META } from "../definition/bronze-columns.ts";
-import { type Interval, storedRangeSql } from "./range.ts";
+import { type Interval, partsOf, storedRangeSql } from "./range.ts";
 
 /** Rows that one statement asks for by their keys. */
 const MOST_KEYS = 1000;
@@ -21,14 +21,21 @@ export interface ReadAgain {
  * Fills `differences`, a table of the session, with the rows in which bronze differs from the source. A row may be in
  * the range on one side only as its own value changed: it is looked for by its key on the other.
  */
-export async function readAgain(work: Comparison, field: StructField, range: Interval): Promise<ReadAgain> {
+export async function readAgain(
+  work: Comparison,
+  { field, readers }: { readonly field: StructField; readonly readers: number },
+  range: Interval,
+): Promise<ReadAgain> {
   const { session, table, columns } = work;
   const key = identifiers(table.key);
   const types = columns.fields.map(({ name, type }) => `${identifier(name)} ${duckdbType(type)}`);
-  let bytes = await readSourceRows(work, sourceRangeSql(field, range));
+  const parts = await partsOf(work.target.duckdb, field, range, readers);
+  let bytes = await readParts(
+    work,
+    parts.map((part) => sourceRangeSql(field, part)),
+  );
   await session.run(
     `CREATE OR REPLACE TABLE differences (${KIND} VARCHAR, ${PLACE} INTEGER, ${types.join(", ")}, ${META.rescued} VARCHAR);
-     CREATE OR REPLACE TABLE source_range AS FROM source_part;
      CREATE OR REPLACE TABLE lake_range AS
        SELECT *, ${rowDigest(work)} AS ${DIGEST} FROM (${lakeState(work)})
         WHERE (${storedRangeSql(field, range)}) OR (${key}) IN (SELECT (${key}) FROM source_range);
@@ -55,6 +62,25 @@ export async function readAgain(work: Comparison, field: StructField, range: Int
      DROP TABLE source_range; DROP TABLE lake_range; DROP TABLE elsewhere`,
   );
   return { sourceRows: Number(counted?.source), bytes };
+}
+
+/** Makes `source_range` of the rows under any of the conditions, each read by a connection of its own. Answers their bytes. */
+async function readParts(work: Comparison, conditions: readonly string[]): Promise<number> {
+  const { session } = work;
+  const others = await Promise.all(conditions.slice(1).map(() => work.target.duckdb.session()));
+  try {
+    const sessions = [session, ...others];
+    const read = await Promise.allSettled(
+      sessions.map((own, i) => readSourceRows({ ...work, session: own }, conditions[i] ?? "false")),
+    );
+    const failed = read.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    const rows = sessions.map((own) => `FROM ${own.nameOf("source_part")}`);
+    await session.run(`CREATE OR REPLACE TABLE source_range AS ${rows.join(" UNION ALL ")}`);
+    return read.reduce((sum, outcome) => sum + (outcome.status === "fulfilled" ? outcome.value : 0), 0);
+  } finally {
+    await Promise.all(others.map((own) => own.close()));
+  }
 }
 
 /** Condition of Postgres. */

@@ -11,6 +11,7 @@ import type { PipelineDefinition } from "../definition/pipeline.ts";
 import type { AuditContext, TableAt } from "../models/audit/audit-result.ts";
 import { tableOf } from "../models/build-model.ts";
 import { contractSchema } from "../models/contract.ts";
+import { changeOf } from "../models/fingerprint.ts";
 import { refuseRepeatedKeys } from "../models/keys.ts";
 import { KINDS } from "../models/kinds.ts";
 import { readModels } from "../models/model.ts";
@@ -19,18 +20,21 @@ import type { Model } from "../models/planned-model.ts";
 import { quarantinePath } from "../models/quarantine/quarantine-table.ts";
 import type { Inputs } from "../models/record.ts";
 import type { ModelRun } from "../models/run.ts";
+import type { ChunkLimits } from "./each-chunk.ts";
 import { InputPins, type PinnedInputs, takenBy } from "./pinned-inputs.ts";
 import { type Interval, rangeField, readRange } from "./range.ts";
 import { RecordingTable } from "./recording-table.ts";
 
 /** What is asked for. */
-export interface BackfillRequest extends Interval {
+export interface BackfillRequest extends Interval, ChunkLimits {
   /** `gold.daily_sales` */
   readonly model: string;
   /** Column of the contract; by default the only time of the key. */
   readonly column?: string | undefined;
   /** `7d`, `1mo`; of a number `100000`. */
   readonly chunk?: string | undefined;
+  /** Of a bronze table: the most that is read from the source. */
+  readonly megabytesPerSecond?: number | undefined;
   /** Begins with the first chunk, whatever an interrupted backfill of the same range has done. */
   readonly anew?: boolean | undefined;
   /** Takes a table as the present SQL's although a former one made it: only the range is made by the present one. */
@@ -103,8 +107,9 @@ export async function momentOf(subject: Subject, session: Session): Promise<Mome
   const snapshot = await target.snapshot();
   const taken = takenBy(model, snapshot);
   const base = snapshot ?? (await target.existingSnapshot());
-  const isChanged = taken.fingerprint !== model.fingerprint;
-  if (isChanged && !subject.accept) throw changed(model);
+  const change = changeOf(model, taken, base.schema.fields);
+  const isChanged = change !== undefined;
+  if (isChanged && !subject.accept) throw changed(model, change);
   const pinned = await subject.pins.pin(taken);
   const consumed = new Map([...pinned.inputs].map(([name, { version }]) => [name, version]));
   const audits = auditContext(subject, pinned.inputs);
@@ -155,10 +160,10 @@ function notByKey({ name, kind, contract }: Model): TerminalError {
   });
 }
 
-function changed({ name, file }: Model): TerminalError {
-  return new TerminalError(`the SQL or the contract of ${name} changed since its table was made`, {
+function changed({ name, file }: Model, change: string): TerminalError {
+  return new TerminalError(`${name} is not the model any more that its table was made by`, {
     code: "BACKFILL_MODEL_CHANGED",
-    value: file,
+    value: `${file}: ${change}`,
     next: "The next `ingot build` makes it anew as a whole. With --accept only the range is made by the present SQL: the rest keeps what the former one made, and builds go on from there.",
   });
 }

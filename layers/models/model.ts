@@ -1,15 +1,12 @@
 /** Models of a pipeline: their SQL read from files, their references found, in an order that can be run. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { codeOf, TerminalError } from "../../lakehouse/errors.ts";
-import type { Columns } from "../../schemas/table.ts";
 import { compileContract } from "../contract/compile.ts";
-import type { CompiledContract } from "../contract/rule.ts";
-import type { ModelDefinition } from "../definition/model.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { planAudits } from "./audit/plan-audits.ts";
+import { identityOf } from "./fingerprint.ts";
 import { KINDS } from "./kinds.ts";
 import { inOrder } from "./order.ts";
 import type { Model } from "./planned-model.ts";
@@ -36,7 +33,7 @@ export async function readModels(duckdb: DuckDb, pipeline: PipelineDefinition): 
         references,
         readsSensitive: readsSensitive(pipeline, definition, references),
         audits: await planAudits(duckdb, pipeline, { name: `${layer}.${table}`, file, definition }),
-        fingerprint: fingerprint(sql, definition, rules),
+        ...(await identityOf(duckdb, sql, definition, rules)),
       });
     }
   }
@@ -70,19 +67,4 @@ async function readSql(file: string): Promise<string> {
       cause,
     });
   }
-}
-
-/** Changes with the way in which tables are kept, so that those of former ways are made anew. */
-const LAYOUT = 3;
-
-/** Of all that decides what rows a table has. How much may break, and what is asserted after, does not. */
-function fingerprint(sql: string, definition: ModelDefinition, rules: CompiledContract): string {
-  const { contract, quarantine: _, audits: _audits, input, ...options } = definition;
-  const typesOf = (columns: Columns) => Object.entries(columns).map(([name, { type }]) => [name, type]);
-  const columns = typesOf(contract.columns);
-  const { key, partitionBy } = contract;
-  const taken = input === undefined ? [] : [typesOf(input)];
-  const decides = [LAYOUT, sql, columns, key, partitionBy, options, rules.fingerprint, ...taken];
-  const text = JSON.stringify(decides, (_, value) => (typeof value === "function" ? String(value) : value));
-  return createHash("sha256").update(text).digest("hex");
 }

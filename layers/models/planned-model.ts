@@ -24,4 +24,6 @@ export interface Model extends ModelDefinition {
   readonly audits: readonly PlannedAudit[];
   /** Changes whenever the SQL, the kind or the contract does. */
   readonly fingerprint: string;
+  /** Digests of what decides its rows, by name: they tell what changed. */
+  readonly parts: Readonly<Record<string, string>>;
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Action } from "../../lakehouse/delta/actions.ts";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
+import { changeOf } from "./fingerprint.ts";
 import type { Model } from "./planned-model.ts";
 
 const DOMAIN = "ingot.model";
@@ -10,6 +11,7 @@ const inputSchema = z.object({ id: z.string(), version: z.number() });
 const auditSchema = z.object({ passed: z.boolean(), table: inputSchema.optional() });
 const recordSchema = z.object({
   fingerprint: z.string(),
+  parts: z.record(z.string(), z.string()).optional(),
   inputs: z.record(z.string(), inputSchema),
   audits: z.record(z.string(), auditSchema).optional(),
 });
@@ -48,7 +50,8 @@ export function recordActions(
   const read = [...inputs].map(
     ([name, { metadata, version }]) => [name, { id: metadata.id, version }] as const,
   );
-  const record = { fingerprint: model.fingerprint, inputs: Object.fromEntries(read), audits };
+  const { fingerprint, parts } = model;
+  const record = { fingerprint, parts, inputs: Object.fromEntries(read), audits };
   const configuration = JSON.stringify(record satisfies z.infer<typeof recordSchema>);
   return [
     { domainMetadata: { domain: DOMAIN, configuration, removed: false } },
@@ -82,7 +85,9 @@ export function consumption(
 ): { readonly versions: ReadonlyMap<string, number> } | { readonly reason: string } {
   if (target === undefined) return { reason: "its table does not exist" };
   const record = recordOf(target);
-  if (record?.fingerprint !== model.fingerprint) return { reason: "its SQL, kind or contract changed" };
+  if (record === undefined) return { reason: "what made its table is not known" };
+  const change = changeOf(model, record, target.schema.fields);
+  if (change !== undefined) return { reason: change };
   const versions = new Map<string, number>();
   for (const [name, snapshot] of inputs) {
     const input = record.inputs[name];

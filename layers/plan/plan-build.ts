@@ -12,7 +12,7 @@ import { dueAudits } from "../models/audit/run-audits.ts";
 import { contractSchema } from "../models/contract.ts";
 import { readModels } from "../models/model.ts";
 import type { Model } from "../models/planned-model.ts";
-import { consumedVersions, isModelTable } from "../models/record.ts";
+import { consumption, isModelTable } from "../models/record.ts";
 import { checkAudits } from "./check-audits.ts";
 import { checkModel, type InputSchemas, type Problem } from "./check-model.ts";
 import { lostImages, ofImages } from "./plan-images.ts";
@@ -106,11 +106,9 @@ class Planner {
     if (base === undefined)
       return { action: "create", why: "its table does not exist", ...(await this.cost(model)) };
     const inputs = await this.inputs(model);
-    const consumed =
-      inputs.size < model.references.length ? undefined : consumedVersions(base, model, inputs);
-    if (consumed === undefined) {
-      return { action: "rebuild", why: "its SQL, kind or contract changed", ...(await this.cost(model)) };
-    }
+    const found = consumption(base, model, inputs);
+    if ("reason" in found) return { action: "rebuild", why: found.reason, ...(await this.cost(model)) };
+    const consumed = found.versions;
     const anew = own.find((reference) => ["create", "rebuild"].includes(this.actions.get(reference) ?? ""));
     if (anew !== undefined) return { action: "rebuild", why: `${anew} is made anew` };
     const moving = own.filter((reference) => this.actions.get(reference) === "increment");

@@ -253,6 +253,65 @@ it("takes a chunk again when the model was built meanwhile, a bounded number of 
   expect((await rows())[1]).toMatchObject({ total: 2000 + 4 + 5 });
 });
 
+it("makes chunks side by side and commits them in order, also where a row is in two of them", async () => {
+  const { lake, prepare, table, daily: rows, domains } = await shop();
+  const before = await rows();
+  // By a column outside of the key: rows that were damaged are in one chunk as they are, in another as they are to be.
+  await updateRows(table("gold/daily"), { total: "total + 30" });
+  const untils: unknown[] = [];
+  const watching = faultyStore(lake.store, ({ method, path }) =>
+    method === "putIfAbsent" && path.startsWith("_delta_log/")
+      ? {
+          after: async () => {
+            const [domain] = await domains();
+            const { domains: all } = await table("gold/daily").existingSnapshot();
+            untils.push(domain && JSON.parse(all.get(domain)?.configuration ?? "{}").until);
+          },
+        }
+      : undefined,
+  );
+  const request = { column: "total", from: "0", to: "120", chunk: "20", concurrency: 3 };
+  const { plan, run } = await prepare(request, { lake: new Lake(watching, duckdb) });
+  expect(plan.chunks).toHaveLength(6);
+  expect(await run()).toMatchObject({ chunks: 6 });
+  expect(await rows()).toEqual(before);
+  expect(untils).toEqual(["20", "40", "60", "80", "100", undefined]);
+});
+
+it("makes chunks again that were made before a rival's build", async () => {
+  const { lake, prepare, daily: rows, table, change, buildAll } = await shop();
+  await updateRows(table("gold/daily"), { total: "-1" });
+  let isFirst = true;
+  const racing = faultyStore(lake.store, ({ method }) =>
+    method === "putIfAbsent" && isFirst
+      ? {
+          after: async () => {
+            isFirst = false;
+            // By now the other chunks are made, of an input that is past.
+            await change(["9", "1", "1000", "'a'", "64"], 100);
+            await buildAll();
+          },
+        }
+      : undefined,
+  );
+  const days = { from: "2023-11-15", to: "2023-11-20", chunk: "1d", concurrency: 4 };
+  await (await prepare(days, { lake: new Lake(racing, duckdb) })).run();
+  expect((await rows()).slice(0, 5).map(({ total }) => total)).toEqual([3, 12, 1000 + 6 + 7, 30, 39]);
+});
+
+it("ends with the first chunk that fails, whatever was made ahead of it", async () => {
+  const { prepare, table } = await shop();
+  const failing = await pipelineWith(
+    DAILY.replace("sum(amount)", "sum(CASE WHEN id = 5 THEN error('no') END)"),
+  );
+  const days = { from: "2023-11-15", to: "2023-11-20", chunk: "1d", concurrency: 4, accept: true };
+  const { run } = await prepare(days, { pipeline: failing });
+  await expect(run()).rejects.toMatchObject({ code: "MODEL_SQL" });
+  // What came before it is there and recorded.
+  expect((await table("gold/daily").existingSnapshot()).version).toBe(1);
+  expect((await prepare(days, { pipeline: failing })).plan.until).toBe("2023-11-16");
+});
+
 it("makes a range by a changed SQL only where that is accepted, and builds go on from there", async () => {
   const { prepare, buildAll, change, daily: rows } = await shop();
   const before = await rows();

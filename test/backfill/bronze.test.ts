@@ -1,9 +1,11 @@
 /** Ranges of bronze read again from a real source: what differs is appended, once, and nothing else. */
 import { expect, it } from "vitest";
 import { deleteRows } from "../../lakehouse/delta/change/delete.ts";
+import { type DataType, duckdbType, field } from "../../lakehouse/delta/schema.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { Lake } from "../../lakehouse/lake.ts";
 import { prepareBronze } from "../../layers/backfill/backfill-bronze.ts";
+import { partsOf } from "../../layers/backfill/range.ts";
 import type { BackfillRequest } from "../../layers/backfill/subject.ts";
 import { load, sync } from "../../layers/bronze/ingest.ts";
 import { dropSlot } from "../../layers/bronze/postgres/replication/slot.ts";
@@ -92,6 +94,45 @@ it("appends what differs in the range and nothing else, and no row twice", async
   expect(await table.backfill()).toMatchObject({ rowsOut: 0 });
   expect(await table.rows()).toBe(rows);
   expect(await table.backfill({ to: "2026-03-01", chunk: "1mo" })).toMatchObject({ chunks: 2, rowsOut: 1 });
+});
+
+it("reads a chunk by several connections, within the limits of the pipeline", async () => {
+  const table = await loaded("parallel", { limits: { connections: 3, megabytesPerSecond: 50 } });
+  const before = await table.state();
+  await table.lose("id IN (3, 4, 20, 40)");
+  const bounded = await table.prepare({ concurrency: 8, megabytesPerSecond: 20 });
+  expect(bounded.plan).toMatchObject({ readers: 3, megabytesPerSecond: 20 });
+  expect((await table.prepare({ megabytesPerSecond: 80 })).plan.megabytesPerSecond).toBe(50);
+  expect(await bounded.run()).toMatchObject({ rowsIn: 31, rowsOut: 3 });
+  const byId = { column: "id", from: "-5", to: "100", concurrency: 3 };
+  expect(await table.backfill(byId)).toMatchObject({ chunks: 1, rowsIn: 40, rowsOut: 1 });
+  expect(await table.state()).toEqual(before);
+  const free = await loaded("unbounded");
+  expect((await free.prepare()).plan).toMatchObject({ readers: 1, megabytesPerSecond: null });
+  expect((await free.prepare({ concurrency: 2 })).plan.readers).toBe(2);
+});
+
+it.each([
+  ["long", "-7", "11", 4],
+  ["long", "0", "2", 5],
+  ["long", "-9223372036854775808", "9223372036854775807", 3],
+  ["decimal(12,2)", "0.00", "10.00", 3],
+  ["double", "-infinity", "5", 2],
+  ["date", "2026-01-01", "2026-01-11", 3],
+  ["date", "2026-01-01", "2026-01-02", 3],
+  ["timestamp", "2026-01-01 00:00:00+00", "2026-01-02 00:00:00+00", 4],
+  ["timestamp", "-infinity", "2026-01-02 00:00:00+00", 4],
+])("divides %s from %s to %s without gaps", async (type, from, to, count) => {
+  const parts = await partsOf(duckdb, field("v", type as DataType), { from, to }, count);
+  expect(parts.length).toBeLessThanOrEqual(count);
+  expect([parts[0]?.from, parts.at(-1)?.to]).toEqual([from, to]);
+  expect(parts.slice(1).map((part) => part.from)).toEqual(parts.slice(0, -1).map((part) => part.to));
+  for (const { from: low, to: high } of parts) {
+    const [row] = await duckdb.rows(
+      `SELECT CAST('${low}' AS ${duckdbType(type as DataType)}) < CAST('${high}' AS ${duckdbType(type as DataType)}) AS ordered`,
+    );
+    expect(row?.ordered).toBe(true);
+  }
 });
 
 it("takes a row that moved into the range or out of it for the row that it is", async () => {

@@ -73,8 +73,9 @@ const range = fc
     low: day,
     days: fc.integer({ min: 1, max: 4 }),
     chunk: fc.nat({ max: 2 }),
+    concurrency: fc.constantFrom(1, 1, 2, 4),
   })
-  .map(({ model: name, other, low, days, chunk }): BackfillRequest => {
+  .map(({ model: name, other, low, days, chunk, concurrency }): BackfillRequest => {
     const { column, others = [] } = MODELS[name] ?? { column: "" };
     const chosen = others[other - 1] ?? column;
     const at = (n: number) => (isTime(chosen) ? `2023-11-${14 + n}` : String(n * 3));
@@ -84,6 +85,7 @@ const range = fc
       column: chosen,
       from: at(low),
       to: at(low + days),
+      concurrency,
       ...(size ? { chunk: size } : {}),
     };
   });

@@ -34,9 +34,43 @@ it("backfill plans, asks and reports; diff answers by its exit code; trace goes 
     report: { model: "silver.items", chunks: 2, rowsIn: 20, rowsOut: 0 },
   });
   expect((await ingot("backfill", "silver.items", "--from", "1")).code).toBe(2);
+  for (const [option, value] of [
+    ["--concurrency", "0"],
+    ["--pause", "soon"],
+    ["--max-mb-per-second", "-1"],
+  ] as const)
+    expect(await ingot("backfill", ...range, option, value)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(option),
+    });
+  expect(await ingot("backfill", ...range, "--max-mb-per-second", "5")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("--pause"),
+  });
+  const paced = ["--concurrency", "2", "--pause", "10ms"];
+  const beside = await ingot("backfill", ...range, ...paced, "--yes");
+  expect(beside).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /2 chunks of 10, 2 at once, 10 ms of rest after each[\s\S]*0 of 20 rows written/,
+    ),
+  });
   const again = await ingot("backfill", "bronze.items", ...range.slice(1), "--yes", "--json");
   expect(JSON.parse(again.stdout)).toMatchObject({
     report: { table: "bronze.items", rowsIn: 20, rowsOut: 0 },
+  });
+  const limited = await ingot(
+    "backfill",
+    "bronze.items",
+    ...range.slice(1),
+    ...paced,
+    "--max-mb-per-second",
+    "5",
+    "--yes",
+  );
+  expect(limited).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/2 chunks of 10, 2 connections, at most 5 MB\/s, 10 ms of rest after each/),
   });
 
   await database.query("UPDATE items SET v = 'secret' WHERE id = 5");

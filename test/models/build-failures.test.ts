@@ -151,7 +151,7 @@ it("says why a table was made anew", async () => {
   );
   await changeBronze(lake, duckdb, "items", [upsert(itemOf(2))]);
   expect(await reasons()).toMatchObject({
-    "silver.appended": ["rebuilt", "its SQL, kind or contract changed"],
+    "silver.appended": ["rebuilt", "its SQL changed"],
     "silver.merged": ["incremental", undefined],
     "gold.grouped": ["incremental", undefined],
     "gold.loose": ["rebuilt", "its rows differ, and have no key"],

@@ -2,11 +2,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, it } from "vitest";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
+import { rowCount } from "../../layers/definition/audit.ts";
 import { aggregate, full, merge } from "../../layers/definition/model.ts";
 import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { planBuild } from "../../layers/plan/plan-build.ts";
-import { date, decimal, defineTable, long, text } from "../../schemas/index.ts";
+import { type Columns, date, decimal, defineTable, long, text } from "../../schemas/index.ts";
 import { type Change, writeChanges } from "../models/shop.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
@@ -107,6 +108,115 @@ it("says what a build would do, and why", async () => {
     "gold.per_customer": "rebuild",
     "gold.figure": "rebuild",
   });
+});
+
+/** What a build would do with a model of orders by customer, and why. */
+const decided = async (definition: PipelineDefinition = pipeline()) => {
+  const { models } = await planBuild(lake, definition);
+  const { action, why } = models.find(({ model }) => model === "gold.per_customer") ?? {};
+  return `${action}: ${why}`;
+};
+const PER_CUSTOMER =
+  "SELECT customer, count(*) AS orders, sum(amount) AS total FROM silver.orders WHERE customer IS NOT NULL GROUP BY customer";
+const columns = { customer: long(), orders: long(), total: decimal(18, 2).nullable() };
+const withContract = (other: { columns?: Columns; partitionBy?: string[]; description?: string }) =>
+  pipeline({
+    per_customer: aggregate(
+      defineTable<Columns>({
+        name: "per_customer",
+        description: "orders",
+        key: ["customer"],
+        columns,
+        ...other,
+      }),
+    ),
+    figure: full(figure),
+  });
+
+it("says which part of a model changed", async () => {
+  await sqlOf("gold/per_customer", PER_CUSTOMER);
+  await writeChanges(lake, duckdb, "orders", [put(1, 1)]);
+  await buildAll();
+  const wider = { ...columns, total: decimal(20, 2).nullable(), first: long().nullable() };
+  const checked = { ...columns, orders: long().check((n) => n.min(1n)) };
+  const touches = { "silver.orders": "SELECT customer FROM changed" };
+  const why = async (definition: PipelineDefinition) => (await decided(definition)).replace("rebuild: ", "");
+  expect(await why(withContract({ columns: wider }))).toBe(
+    "the columns of its contract (total is DECIMAL(20,2), was DECIMAL(18,2); first is new) changed",
+  );
+  expect(await why(withContract({ columns: { customer: long(), orders: long() } }))).toBe(
+    "the columns of its contract (total is gone) changed",
+  );
+  expect(await why(withContract({ columns: checked }))).toBe(
+    "the rules of its contract changed: each row is held against them again",
+  );
+  expect(await why(withContract({ partitionBy: ["customer"] }))).toBe(
+    "the partitions of its contract changed",
+  );
+  const keyless = defineTable({ name: "per_customer", description: "orders", columns });
+  expect(await why(pipeline({ per_customer: full(keyless), figure: full(figure) }))).toBe(
+    "the key of its contract and its kind changed",
+  );
+  expect(
+    await why(pipeline({ per_customer: aggregate(perCustomer, { touches }), figure: full(figure) })),
+  ).toBe("its option touches changed");
+  const audited = aggregate(perCustomer, { audits: [rowCount({ min: 1 })] });
+  expect(await decided(pipeline({ per_customer: audited, figure: full(figure) }))).toBe(
+    "nothing: no input changed; audits are due: rowCount(min 1)",
+  );
+  await sqlOf("gold/per_customer", PER_CUSTOMER.replace("sum(amount)", "max(amount)"));
+  expect(await decided()).toBe("rebuild: its SQL changed");
+  expect(await why(withContract({ columns: checked, partitionBy: ["customer"] }))).toBe(
+    "its SQL, the partitions of its contract and the rules of its contract changed",
+  );
+});
+
+it("makes nothing anew for what is said of a model: descriptions, comments, how lines break", async () => {
+  await sqlOf("gold/per_customer", PER_CUSTOMER);
+  await writeChanges(lake, duckdb, "orders", [put(1, 1)]);
+  await buildAll();
+  const described = withContract({
+    description: "Orders by customer.",
+    columns: { ...columns, orders: long().describe("how many") },
+  });
+  await sqlOf(
+    "gold/per_customer",
+    `-- One row a customer.\n${PER_CUSTOMER.replaceAll(" FROM", "\nFROM /* all */")};`,
+  );
+  expect(await decided(described)).toBe("nothing: no input changed");
+  const run = (definition: PipelineDefinition) =>
+    build({ lake, concurrency: 2, onProgress: ignoreProgress }, definition);
+  const status = async (definition: PipelineDefinition) =>
+    (await run(definition)).find(({ model }) => model === "gold.per_customer")?.status;
+  expect(await status(described)).toBe("unchanged");
+  await writeChanges(lake, duckdb, "orders", [put(2, 2)]);
+  expect(await status(described)).toBe("incremental");
+  // A constant that is other only in its last digits is another one, and so is what stands in quotes.
+  const of = (constant: string) => PER_CUSTOMER.replace("count(*)", `count(*) FILTER (WHERE ${constant})`);
+  await sqlOf("gold/per_customer", of("id <> 9007199254740993 AND 'a -- b' <> 'c'"));
+  expect(await decided()).toBe("rebuild: its SQL changed");
+  await run(pipeline());
+  await sqlOf("gold/per_customer", of("id <> 9007199254740992 AND 'a -- b' <> 'c'"));
+  expect(await decided()).toBe("rebuild: its SQL changed");
+  await sqlOf("gold/per_customer", of("id <> 9007199254740993 AND 'a -- bb' <> 'c'"));
+  expect(await decided()).toBe("rebuild: its SQL changed");
+  await sqlOf("gold/per_customer", of("id <> 9007199254740993 AND 'a -- b' <> 'c' /* as before */"));
+  expect(await decided()).toBe("nothing: no input changed");
+});
+
+it("knows a table whose record has no parts by its fingerprint", async () => {
+  await sqlOf("gold/per_customer", PER_CUSTOMER);
+  await writeChanges(lake, duckdb, "orders", [put(1, 1)]);
+  await buildAll();
+  const table = lake.table("shop/gold/per_customer");
+  const base = await table.existingSnapshot();
+  const { domain = "", configuration = "{}" } = base.domains.get("ingot.model") ?? {};
+  const { parts: _, ...record } = JSON.parse(configuration);
+  const former = { domainMetadata: { domain, configuration: JSON.stringify(record), removed: false } };
+  await table.commit({ base, operation: "WRITE", actions: [former], reads: "nothing" });
+  expect(await decided()).toBe("nothing: no input changed");
+  await sqlOf("gold/per_customer", `${PER_CUSTOMER} -- x`);
+  expect(await decided()).toBe("rebuild: its SQL, kind or contract changed");
 });
 
 const problemsOf = async (definition = pipeline()) => {

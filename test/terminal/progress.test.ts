@@ -45,6 +45,26 @@ describe("live progress", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("estimates by the part that is done where rows do not tell it", () => {
+    const stream = new Screen();
+    const progress = createProgress({ stream, isTTY: true, now });
+    const chunk = (i: number) =>
+      progress.onProgress({
+        task: "backfill",
+        state: "running",
+        rows: 0,
+        share: i / 4,
+        note: `chunk ${i + 1} of 4`,
+      });
+    chunk(0);
+    vi.advanceTimersByTime(5000);
+    expect(stream.writes.at(-1)).not.toContain("left");
+    chunk(1);
+    vi.advanceTimersByTime(100);
+    expect(stream.writes.at(-1)).toMatch(/25%.*5\.1 s, 15\.3 s left.*chunk 2 of 4/);
+    progress.finish();
+  });
+
   test("leaves the tasks in their order, and says what was stopped", () => {
     const stream = new Screen();
     const progress = createProgress({ stream, isTTY: true, now });

@@ -6,12 +6,28 @@ import type { BackfillPlan } from "../../../layers/backfill/plan.ts";
 import { formatBytes, formatDuration, groupDigits } from "../../terminal/numbers.ts";
 import { styleFor } from "../../terminal/style.ts";
 import { printable } from "../../terminal/text.ts";
+import type { BackfillOptions } from "./options.ts";
+
+type Pace = Pick<BackfillOptions, "concurrency" | "pause">;
+
+/** How hard it will work, where that is said. */
+function paceText(
+  { concurrency = 1, pause = 0, maxMbPerSecond = null }: Pace & { readonly maxMbPerSecond?: number | null },
+  noun: string,
+): string {
+  const said = [
+    concurrency > 1 ? `${concurrency} ${noun}` : "",
+    maxMbPerSecond === null ? "" : `at most ${maxMbPerSecond} MB/s`,
+    pause > 0 ? `${formatDuration(pause * 1000)} of rest after each` : "",
+  ];
+  return said.map((text) => (text === "" ? "" : `, ${text}`)).join("");
+}
 
 /** The plan, a line each for what is made, how, from what, and who notices. */
-export function renderPlan(pipeline: string, plan: BackfillPlan): string {
+export function renderPlan(pipeline: string, plan: BackfillPlan, pace: Pace): string {
   const style = styleFor();
   const { chunks, chunk, until, downstream } = plan;
-  const pieces = `${count(chunks.length, "chunk")}${chunk === null ? "" : ` of ${chunk}`}`;
+  const pieces = `${count(chunks.length, "chunk")}${chunk === null ? "" : ` of ${chunk}`}${paceText(pace, "at once")}`;
   const lines = [
     `${style.bold(printable(`${pipeline}.${plan.model}`))} (${plan.kind}), ${plan.column} from ${plan.from} to before ${plan.to}`,
     `  makes   ${pieces}; the table has ${count(plan.rows, "row")} there`,
@@ -35,12 +51,12 @@ export function renderReport(pipeline: string, report: BackfillReport, durationM
   return `${made}: ${changed}\n`;
 }
 
-export function renderBronzePlan(pipeline: string, plan: BronzePlan): string {
+export function renderBronzePlan(pipeline: string, plan: BronzePlan, pace: Pace): string {
   const style = styleFor();
   const { table, column, from, to, chunk, chunks, until, downstream, rows, bytes } = plan;
   const lines = [
     `${style.bold(printable(`${pipeline}.${table}`))}, ${printable(column)} from ${from} to before ${to}`,
-    `  reads   about ${count(rows, "row")}, ${formatBytes(bytes)} from the source, in ${count(chunks.length, "chunk")}${chunk === null ? "" : ` of ${chunk}`}`,
+    `  reads   about ${count(rows, "row")}, ${formatBytes(bytes)} from the source, in ${count(chunks.length, "chunk")}${chunk === null ? "" : ` of ${chunk}`}${paceText({ ...pace, concurrency: plan.readers, maxMbPerSecond: plan.megabytesPerSecond }, "connections")}`,
     ...(until === null
       ? []
       : [`  goes on at ${until}: an interrupted run read what is before (--anew begins again)`]),
