@@ -8,11 +8,18 @@ const report = process.env.INGOT_TEST_REPORT;
 const LONG = [
   "interop/others-read",
   "schedule/kill",
+  "s3/commerce",
+  "models/graph-random",
   "models/graph",
+  "models/graph-random",
   "test/crash",
   "interop/take-turns",
   "backfill/property",
   "publish/chaos",
+  "s3/by-hand",
+  "models/scd2",
+  "s3/faults",
+  "observe/alerts-watch",
   "bronze/load-resume",
 ];
 

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { codeOf, TerminalError } from "../lakehouse/errors.ts";
 import { installSignalHandlers, interruption } from "./cleanup.ts";
+import { alertsCommand } from "./commands/alerts.ts";
 import { backfillCommand } from "./commands/backfill.ts";
 import { bootstrapCommand } from "./commands/bootstrap.ts";
 import { buildCommand } from "./commands/build.ts";
@@ -58,6 +59,7 @@ function program(complain: (text: string) => void): Command {
     runCommand,
     startCommand,
     scheduleCommand,
+    alertsCommand,
     metricsCommand,
     serveCommand,
     simulateCommand,

@@ -14,6 +14,8 @@ import type { PublishTarget } from "../layers/publish/target.ts";
 import { interruption, onCleanup } from "./cleanup.ts";
 import { type EmbeddedPostgres, releasePostgres, startPostgres } from "./embedded/postgres.ts";
 import { type LoadedConfig, loadConfig } from "./load-config.ts";
+import { openTracing, type Tracing } from "./observe/tracing.ts";
+import type { TraceSpan } from "./observe/tracing-span.ts";
 import { createProgress } from "./terminal/progress.ts";
 
 /** Options that every command takes. */
@@ -21,6 +23,14 @@ export interface GlobalOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+}
+
+/** What work is part of: all that is recorded of it has this id. */
+export interface RunContext {
+  readonly id: string;
+  /** Of a run of a schedule: 1, 2 and so on. */
+  readonly attempt?: number;
+  readonly span?: TraceSpan;
 }
 
 export interface Runtime {
@@ -38,6 +48,10 @@ export interface Runtime {
   pipelines(name?: string): readonly PipelineDefinition[];
   /** Leaves what progress was shown on the screen; later events start a new block. */
   endProgress(): void;
+  /** The run that its work is part of; each step is its own where there is none. */
+  readonly run?: RunContext;
+  /** Where traces are collected. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Opens a runtime, runs the work and closes all that was opened, whatever happens. */
@@ -51,6 +65,8 @@ export async function withRuntime<T>(
   boundSharedCache(config.cacheMb * 1_000_000);
   const close = (undo: () => Promise<unknown> | unknown) => closing.push(onCleanup(undo));
   try {
+    const tracing = await openTracing(config.tracing, (text) => process.stderr.write(text));
+    if (tracing !== undefined) close(() => tracing.end());
     const duckdb = await DuckDb.open({
       memoryMb: config.memoryMb,
       threads: Math.min(config.threads, cpus().length),
@@ -74,6 +90,7 @@ export async function withRuntime<T>(
       target: targets,
       pipelines: (name) => choosePipelines(config, name),
       endProgress: () => progress.finish(),
+      tracing,
     });
   } finally {
     await closeAll(closing);

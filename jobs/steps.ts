@@ -1,7 +1,10 @@
 /** The steps of a pipeline, as commands run them: each records itself in the journal. */
 import { randomUUID } from "node:crypto";
 import { codeOf, messageOf } from "../lakehouse/errors.ts";
+import type { ProgressListener } from "../lakehouse/progress.ts";
+import { retrying } from "../lakehouse/retry.ts";
 import { maskSecrets } from "../lakehouse/secrets.ts";
+import { outrun } from "../layers/bronze/commit-outcome.ts";
 import { type IngestReport, type LoadOptions, load } from "../layers/bronze/ingest.ts";
 import { keepUp } from "../layers/bronze/keep-up.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
@@ -9,12 +12,14 @@ import { type JournalEntry, recordRun } from "../layers/journal.ts";
 import { reportBuild } from "../layers/lineage/open-lineage/report-build.ts";
 import { recordAudits } from "../layers/models/audit/audit-log.ts";
 import type { AuditResult } from "../layers/models/audit/audit-result.ts";
-import { type BuildContext, buildModels } from "../layers/models/build.ts";
+import type { BuildContext } from "../layers/models/build.ts";
+import { buildBeside } from "../layers/models/build-beside.ts";
 import { type BuildOutcome, type BuildReport, buildError } from "../layers/models/build-outcome.ts";
 import { type PublishReport, publish } from "../layers/publish/publish.ts";
+import { tracedStep } from "./observe/tracing-steps.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Milliseconds to wait for a replication slot that another run reads, or one that was killed has not let go of yet. */
+/** Milliseconds in which another run that reads the slot has to get on, or Postgres to notice that one was killed. */
 const SLOT_PATIENCE = 30_000;
 
 /** What a step did, as `--json` prints it. */
@@ -47,12 +52,12 @@ async function ingest(
   step: "load" | "sync",
   options: LoadOptions = {},
 ): Promise<StepReport> {
-  const { lake, config, onProgress } = runtime;
+  const { lake, config } = runtime;
   const connectionString = await runtime.database();
-  return recorded(runtime, pipeline, step, async () => {
+  return recorded(runtime, pipeline, step, async ({ onProgress }) => {
     const context = { lake, connectionString, concurrency: config.concurrency, onProgress };
     const tables = await (step === "load"
-      ? load(context, pipeline, options)
+      ? retrying(() => load(context, pipeline, options), { codesOf: outrun })
       : keepUp(context, pipeline, { patience: SLOT_PATIENCE }));
     const entries = tables.map((t) => entry(t.table, t.status, t.rows, t.rows, t.bytes, t.version));
     return { tables, entries };
@@ -72,15 +77,15 @@ export async function tryBuildStep(
   pipeline: PipelineDefinition,
   options: Pick<BuildContext, "anew" | "select"> = {},
 ): Promise<BuiltStep> {
-  const { lake, lakeRoot, folder, config, onProgress } = runtime;
+  const { lake, lakeRoot, folder, config } = runtime;
   let error: unknown;
-  const report = await recorded(runtime, pipeline, "build", async (runId) => {
+  const report = await recorded(runtime, pipeline, "build", async ({ runId, onProgress }) => {
     const context = { lake, lakeRoot, folder, openLineage: config.openLineage, onProgress };
     let outcome: BuildOutcome | undefined;
     try {
       await reportBuild(context, pipeline, async (watched) => {
         const settings = { lake, concurrency: config.concurrency, onProgress: watched, ...options };
-        outcome = await buildModels(settings, pipeline);
+        outcome = await buildBeside(settings, pipeline);
         error = buildError(outcome);
         if (error !== undefined) throw error;
         return [...outcome.reports];
@@ -136,8 +141,8 @@ function buildEntries({ models, reports, failures, blocked }: BuildOutcome): Jou
 }
 
 export async function publishStep(runtime: Runtime, pipeline: PipelineDefinition): Promise<StepReport> {
-  const { lake, target, onProgress } = runtime;
-  return recorded(runtime, pipeline, "publish", async () => {
+  const { lake, target } = runtime;
+  return recorded(runtime, pipeline, "publish", async ({ onProgress }) => {
     const tables = await publish({ lake, target, onProgress }, pipeline);
     const entries = tables.map((t) =>
       entry(`publish ${t.metric}`, t.status, t.rows, t.written, 0, t.version),
@@ -183,26 +188,31 @@ function entry(
   return { task, status, rowsIn, rowsOut, bytes, version };
 }
 
+/** What work of a step is given. */
+interface StepWork {
+  readonly runId: string;
+  readonly onProgress: ProgressListener;
+}
+
 async function recorded(
-  runtime: Runtime,
-  pipeline: PipelineDefinition,
+  { lake, run, onProgress }: Runtime,
+  { name: pipeline }: PipelineDefinition,
   step: StepReport["step"],
   work: (
-    runId: string,
+    given: StepWork,
   ) => Promise<Pick<StepReport, "tables" | "failed"> & { readonly entries: readonly JournalEntry[] }>,
 ): Promise<StepReport> {
   const startedAt = Date.now();
-  const id = randomUUID();
-  const { tables, entries, failed = [] } = await work(id);
-  const endedAt = Date.now();
-  await recordRun(runtime.lake, pipeline.name, {
-    id,
-    command: step,
-    startedAt,
-    endedAt,
+  const { id = randomUUID(), attempt, span: parent } = run ?? {};
+  const about = { pipeline, step, attempt };
+  const {
+    tables,
     entries,
-  });
+    failed = [],
+  } = await tracedStep({ parent, onProgress }, about, (watched) => work({ runId: id, onProgress: watched }));
+  const endedAt = Date.now();
+  await recordRun(lake, pipeline, { id, command: step, startedAt, endedAt, entries });
   const rows = entries.reduce((sum, e) => sum + e.rowsIn, 0);
-  const report = { pipeline: pipeline.name, step, durationMs: endedAt - startedAt, rows, tables };
+  const report = { pipeline, step, durationMs: endedAt - startedAt, rows, tables };
   return failed.length === 0 ? report : { ...report, failed };
 }

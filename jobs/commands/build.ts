@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { asRun } from "../observe/tracing-command.ts";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { type StepReport, tryBuildStep } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -29,11 +30,13 @@ export const buildCommand = () =>
         const { select, anew = [] } = options;
         const reports: StepReport[] = [];
         const errors: unknown[] = [];
-        for (const pipeline of runtime.pipelines(name)) {
-          const { report, error } = await tryBuildStep(runtime, pipeline, { select, anew });
-          reports.push(report);
-          if (error !== undefined) errors.push(error);
-        }
+        await asRun(runtime, "build", async (run) => {
+          for (const pipeline of run.pipelines(name)) {
+            const { report, error } = await tryBuildStep(run, pipeline, { select, anew });
+            reports.push(report);
+            if (error !== undefined) errors.push(error);
+          }
+        });
         runtime.endProgress();
         process.stdout.write(options.json ? `${jsonText({ steps: reports })}\n` : summary(reports));
         // The last one is printed where every error is.

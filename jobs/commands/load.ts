@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { asRun } from "../observe/tracing-command.ts";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { loadStep, type StepReport } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -30,9 +31,11 @@ the connections, the time of a statement and the megabytes a second that it take
       const options = command.optsWithGlobals<Options>();
       await withRuntime(options, async (runtime) => {
         const reports: StepReport[] = [];
-        for (const pipeline of runtime.pipelines(name)) {
-          reports.push(await loadStep(runtime, pipeline, { resume: options.resume }));
-        }
+        await asRun(runtime, "load", async (run) => {
+          for (const pipeline of run.pipelines(name)) {
+            reports.push(await loadStep(run, pipeline, { resume: options.resume }));
+          }
+        });
         runtime.endProgress();
         process.stdout.write(options.json ? `${jsonText({ steps: reports })}\n` : summary(reports));
       });

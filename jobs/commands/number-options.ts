@@ -6,6 +6,12 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("It takes a whole number, 0 to 65535.");
+}
+
 export function positiveNumber(text: string): number {
   const value = Number(text);
   if (!(value > 0) || value > 1000)

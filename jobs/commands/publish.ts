@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type RollbackReport, rollback } from "../../layers/publish/publish.ts";
+import { asRun } from "../observe/tracing-command.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { publishStep, type StepReport } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -36,7 +37,9 @@ export const publishCommand = () =>
 
 async function publishAll(runtime: Runtime, name: string | undefined, { json }: Options): Promise<void> {
   const reports: StepReport[] = [];
-  for (const pipeline of runtime.pipelines(name)) reports.push(await publishStep(runtime, pipeline));
+  await asRun(runtime, "publish", async (run) => {
+    for (const pipeline of run.pipelines(name)) reports.push(await publishStep(run, pipeline));
+  });
   runtime.endProgress();
   process.stdout.write(json ? `${jsonText({ steps: reports })}\n` : summary(reports));
 }

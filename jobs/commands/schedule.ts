@@ -6,6 +6,7 @@ import type { Lease } from "../../lakehouse/lease/held-lease.ts";
 import { Leases } from "../../lakehouse/lease/leases.ts";
 import { RunRecords } from "../../layers/schedule/run-records.ts";
 import { interruption, onCleanup } from "../cleanup.ts";
+import { traceRuns } from "../observe/tracing-runs.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { DueJob } from "../scheduler/due-job.ts";
 import type { Job } from "../scheduler/job.ts";
@@ -125,7 +126,8 @@ async function runNow(runtime: Runtime, job: Job, { json }: GlobalOptions): Prom
     }
   };
   const stop = interruption.signal;
-  const services = { store, leases, clock: systemClock, owner, emit: () => {}, stop, grace: 0 };
+  const emit = runtime.tracing === undefined ? () => {} : traceRuns(runtime.tracing);
+  const services = { store, leases, clock: systemClock, owner, emit, stop, grace: 0 };
   const running = new DueJob({ ...job, work }, services).runExtra("asked", lease);
   // An interruption waits for the commit that is under way.
   const ended = onCleanup(() =>

@@ -11,6 +11,7 @@ import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { BOUNDS } from "../serve/bounds.ts";
 import { isLoopback } from "../serve/loopback.ts";
 import { servedSets } from "../serve/served-sets.ts";
+import { portNumber } from "./number-options.ts";
 
 interface Options extends GlobalOptions {
   readonly port: number;
@@ -93,12 +94,6 @@ function interrupted(): Promise<void> {
   const { signal } = interruption;
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError("It takes a whole number, 0 to 65535.");
 }
 
 function streamCount(text: string): number {

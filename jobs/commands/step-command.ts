@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { auditText } from "../../layers/models/audit/run-audits.ts";
+import { asRun } from "../observe/tracing-command.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import type { StepReport } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -24,7 +25,9 @@ export function stepCommand({ name, description, examples, steps }: StepCommand)
       const options = command.optsWithGlobals<GlobalOptions>();
       await withRuntime(options, async (runtime) => {
         const reports: StepReport[] = [];
-        for (const chosen of runtime.pipelines(pipeline)) reports.push(...(await steps(runtime, chosen)));
+        await asRun(runtime, name, async (run) => {
+          for (const chosen of run.pipelines(pipeline)) reports.push(...(await steps(run, chosen)));
+        });
         runtime.endProgress();
         process.stdout.write(options.json ? `${jsonText({ steps: reports })}\n` : summary(reports));
       });

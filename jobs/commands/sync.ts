@@ -3,6 +3,7 @@ import { TerminalError } from "../../lakehouse/errors.ts";
 import { follow } from "../../layers/bronze/follow.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import { interruption, onCleanup } from "../cleanup.ts";
+import { asRun } from "../observe/tracing-command.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { type StepReport, syncStep } from "../steps.ts";
 import { jsonText } from "../terminal/json-text.ts";
@@ -34,7 +35,9 @@ export const syncCommand = () =>
           return;
         }
         const reports: StepReport[] = [];
-        for (const pipeline of pipelines) reports.push(await syncStep(runtime, pipeline));
+        await asRun(runtime, "sync", async (run) => {
+          for (const pipeline of pipelines) reports.push(await syncStep(run, pipeline));
+        });
         runtime.endProgress();
         process.stdout.write(options.json ? `${jsonText({ steps: reports })}\n` : summary(reports));
       });

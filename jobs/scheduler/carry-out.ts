@@ -4,6 +4,7 @@ import { codeOf, messageOf, TerminalError, TransientError } from "../../lakehous
 import type { Lease } from "../../lakehouse/lease/held-lease.ts";
 import { maskSecrets } from "../../lakehouse/secrets.ts";
 import type { Claim, DoneRun } from "../../layers/schedule/run-records.ts";
+import type { StepReport } from "../steps.ts";
 import type { EventError } from "./events.ts";
 import type { Job, Services } from "./job.ts";
 import { linkedSignal } from "./linked-signal.ts";
@@ -43,9 +44,11 @@ export function eventError(error: unknown): EventError {
  * run that was left, which is then for another process or a later start. Rejects when the record cannot be written.
  */
 export async function carryOut(run: DueRun, services: Services): Promise<DoneRun | undefined> {
+  const begun = new Run(run, services);
   try {
-    return await new Run(run, services).toItsEnd();
+    return await begun.toItsEnd();
   } catch (error) {
+    await begun.leaveUnrecorded();
     throw error instanceof RecordError ? error.cause : error;
   }
 }
@@ -57,6 +60,7 @@ class Run {
   private readonly startedAt: number;
   private claim: Claim;
   private attempts = 0;
+  private isStarted = false;
 
   constructor(run: DueRun, services: Services) {
     this.run = run;
@@ -76,6 +80,7 @@ class Run {
     const { lease, log, missed, reason } = this.run;
     const deaths = log.earlier.filter(({ left }) => !left).length;
     await log.begin(this.claim);
+    this.isStarted = true;
     this.services.emit({ event: "run started", ...this.about(), epoch: lease.epoch, reason, missed, deaths });
     if (deaths >= MOST_DEATHS) return this.end("failed", { error: this.givenUp(deaths) });
     for (;;) {
@@ -126,7 +131,9 @@ class Run {
     try {
       const { attempts: attempt, id: runId } = this;
       const named = { job: job.name, due, runId, attempt, epoch: lease.epoch };
-      const result = await job.work({ ...named, signal, check });
+      const onStep = (report: StepReport) =>
+        this.services.emit({ event: "step ended", ...this.about(), report });
+      const result = await job.work({ ...named, signal, check, onStep });
       // It did not ask, or had nothing more to write: its time is over all the same.
       over.signal.throwIfAborted();
       return result;
@@ -204,10 +211,21 @@ class Run {
 
   private async leave(): Promise<undefined> {
     const reason = this.reasonToLeave() ?? "stopped";
-    // Those who take it over know that nobody died of it.
-    if (reason === "stopped") await this.run.log.begin({ ...this.claim, left: true }).catch(() => {});
+    if (reason === "stopped") await this.claimLeft();
     this.services.emit({ event: "run left", ...this.about(), reason });
     return undefined;
+  }
+
+  /** For a run whose record could not be written: whoever was told that it started is told that it goes on no more. */
+  async leaveUnrecorded(): Promise<void> {
+    if (!this.isStarted) return;
+    await this.claimLeft();
+    this.services.emit({ event: "run left", ...this.about(), reason: "not recorded" });
+  }
+
+  /** Those who take it over know that nobody died of it. */
+  private claimLeft(): Promise<void> {
+    return this.run.log.begin({ ...this.claim, left: true }).catch(() => {});
   }
 
   private about(): { readonly job: string; readonly runId: string; readonly due: string } {

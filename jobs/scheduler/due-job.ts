@@ -63,8 +63,16 @@ export class DueJob {
     return { ...next, waits, claims };
   }
 
-  /** Runs what is due. Only under the job's lease. */
-  async run(expected: Expected, lease: Lease): Promise<void> {
+  /** Whether a run for this due time or a later one is on record, as far as was seen when it was looked for the last time. */
+  isSettled(due: number): boolean {
+    return this.settled !== undefined && this.settled >= due;
+  }
+
+  /**
+   * Runs what is due. Only under the job's lease. Answers what was put on record; undefined for a run that was left.
+   * Rejects when the records cannot be read or written.
+   */
+  async run(expected: Expected, lease: Lease): Promise<DoneRun | undefined> {
     const { due, missed, claims, consumed } = expected;
     const records = this.guarded(lease);
     const own = claims.filter((claim) => claim.due === due && claim.epoch < lease.epoch);
@@ -77,6 +85,7 @@ export class DueJob {
     const run = { job: this.job, due, reason: "due" as const, missed, lease, log };
     const done = await carryOut(consumed === undefined ? run : { ...run, consumed }, this.services);
     if (done !== undefined && ++this.ended % PRUNED_EVERY === 1) await records.prune(KEPT).catch(() => {});
+    return done;
   }
 
   /** Runs it now, whatever is due, once: what fails is not tried again. Only under the job's lease. */

@@ -25,6 +25,12 @@ export function eventLines(options: LineOptions): SchedulerListener {
     if (event.event === "stopping")
       write("stopping: commits that are under way end, and leases are given back; once more ends it at once");
     if (event.event === "stopped") write("stopped");
+    if (event.event === "alert failed")
+      write(
+        `${style.dim(wallTime(now()))}  ${style.yellow("alerts")}: ${errorText(event.error)}; again in ${formatDuration(event.retryInMs)}`,
+      );
+    if (event.event === "alert")
+      write(`${style.dim(wallTime(now()))}  ${style.dim(`told: ${printableLines(event.summary)}`)}`);
     if (!("job" in event)) return;
     const text = lineOf(event, style, options);
     if (text === undefined) return;
@@ -50,6 +56,8 @@ function lineOf(
       return `left unfinished: ${event.reason}; it is run again`;
     case "trouble":
       return `${style.yellow("trouble")}: ${errorText(event.error)}; again in ${formatDuration(event.retryInMs)}`;
+    case "working":
+      return event.again ? "works again" : undefined;
     case "following":
       return "follows the changes";
     case "followed":

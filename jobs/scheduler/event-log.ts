@@ -7,12 +7,14 @@ import { stepFigures } from "./run-result.ts";
 const LEVELS: Partial<Record<SchedulerEvent["event"], "warn" | "debug">> = {
   expected: "debug",
   batch: "debug",
+  "step ended": "debug",
   "run failed": "warn",
   "run late": "warn",
   trouble: "warn",
+  "alert failed": "warn",
 };
 
-/** Writes events as lines; what is expected, and every batch, only where it is asked for. */
+/** Writes events as lines; what is expected, steps, and every batch, only where they are asked for. */
 export function eventLog(
   owner: string,
   stream: { write(text: string): void },
@@ -33,6 +35,10 @@ export function eventLog(
     const { event: message, ...fields } = event;
     // Every line has the owner.
     if (event.event === "started") return logger.info({ jobs: event.jobs }, message);
+    if (event.event === "working") return logger[event.again ? "info" : "debug"](fields, message);
+    if (event.event === "step ended") {
+      return logger.debug({ ...fields, report: undefined, ...stepFigures([event.report])?.[0] }, message);
+    }
     if (event.event !== "run ended") return logger[level](fields, message);
     const { result, ...rest } = event;
     const steps = stepFigures(result);

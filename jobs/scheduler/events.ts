@@ -1,5 +1,6 @@
 /** What a scheduler says of itself, as it happens; a terminal shows it, a log keeps it, and so does its health. */
 import type { DoneRun } from "../../layers/schedule/run-records.ts";
+import type { StepReport } from "../steps.ts";
 
 export interface EventError {
   readonly code?: string | undefined;
@@ -35,6 +36,8 @@ export type SchedulerEvent =
       readonly error: EventError;
       readonly retryInMs: number;
     })
+  /** A step of it has ended; what it did stays, whatever becomes of the run. */
+  | (RunEvent & { readonly event: "step ended"; readonly report: StepReport })
   /** Its time is over; the next attempt, or the next run, waits for the end of what it does. */
   | (RunEvent & { readonly event: "run late"; readonly timeoutSeconds: number })
   | (RunEvent & {
@@ -46,7 +49,7 @@ export type SchedulerEvent =
       readonly error?: EventError;
     })
   /** It did not come to its end here; another process, or a later start, runs it again. */
-  | (RunEvent & { readonly event: "run left"; readonly reason: "stopped" | "lease lost" })
+  | (RunEvent & { readonly event: "run left"; readonly reason: "stopped" | "lease lost" | "not recorded" })
   | { readonly event: "following"; readonly job: string; readonly epoch: number }
   | { readonly event: "batch"; readonly job: string; readonly rows: number }
   | {
@@ -60,6 +63,25 @@ export type SchedulerEvent =
   | {
       readonly event: "trouble";
       readonly job: string;
+      readonly error: EventError;
+      readonly retryInMs: number;
+    }
+  /** It could look at its records and leases: for the first time, or again after `trouble`. */
+  | { readonly event: "working"; readonly job: string; readonly again: boolean }
+  /** A webhook was told of something that is wrong, or well again. */
+  | {
+      readonly event: "alert";
+      readonly pipeline: string;
+      readonly alert: string;
+      readonly state: "firing" | "resolved";
+      readonly id: string;
+      readonly subject: string;
+      readonly summary: string;
+    }
+  /** It could not be told; it is tried again. */
+  | {
+      readonly event: "alert failed";
+      readonly pipeline: string;
       readonly error: EventError;
       readonly retryInMs: number;
     }

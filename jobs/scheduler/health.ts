@@ -21,6 +21,8 @@ export interface JobHealth {
   readonly lastSuccess?: string;
   /** Runs that ended here with each status. */
   readonly runs: Readonly<Record<DoneRun["status"], number>>;
+  /** Whether it has been seen to work: it could look at its records and leases. */
+  readonly seen: boolean;
   /** What keeps it from working, as long as it does. */
   readonly trouble?: EventError;
 }
@@ -57,17 +59,17 @@ export class Health {
     if (event.event === "started") {
       this.owner = event.owner;
       for (const job of event.jobs) {
-        this.jobs.set(job, { job, following: false, paused: false, runs: NO_RUNS });
+        this.jobs.set(job, { job, following: false, paused: false, runs: NO_RUNS, seen: false });
       }
     } else if (event.event === "stopping") this.stopping = true;
-    else if (event.event !== "stopped") {
+    else if ("job" in event) {
       const before = this.jobs.get(event.job);
       if (before !== undefined) this.jobs.set(event.job, this.after(before, event));
     }
   }
 
   private after(before: JobHealth, event: Extract<SchedulerEvent, { readonly job: string }>): JobHealth {
-    const { running, trouble: _, ...rest } = before;
+    const { running, ...rest } = before;
     switch (event.event) {
       case "expected":
         return { ...before, nextDue: event.due };
@@ -76,6 +78,10 @@ export class Health {
           ...rest,
           running: { runId: event.runId, due: event.due, since: this.at(), late: false },
         };
+      case "working": {
+        const { trouble: _, ...well } = before;
+        return { ...well, seen: true };
+      }
       case "run late":
         return running === undefined ? before : { ...before, running: { ...running, late: true } };
       case "run left":
@@ -83,7 +89,7 @@ export class Health {
       case "run ended":
         return this.afterRun(rest, event);
       case "following":
-        return { ...rest, following: true };
+        return { ...before, following: true };
       case "followed":
         return { ...before, following: false };
       case "paused":

@@ -1,7 +1,8 @@
 /** What one process does about one job, until it is told to stop: waits, takes the lease, runs, gives it back. */
 import type { Lease } from "../../lakehouse/lease/held-lease.ts";
 import { eventError } from "./carry-out.ts";
-import { DueJob } from "./due-job.ts";
+import { DueJob, type Expected } from "./due-job.ts";
+import type { SchedulerEvent } from "./events.ts";
 import type { Job, Services } from "./job.ts";
 import { linkedSignal } from "./linked-signal.ts";
 
@@ -16,11 +17,22 @@ export class JobLoop {
   private alarm = new AbortController();
   private paused = false;
   private troubles = 0;
+  private state: "new" | "working" | "in trouble" = "new";
+  /** A due time whose run could not be put on record here: until one is, it does not work, whatever else it can do. */
+  private unsettled: { readonly due: number; readonly isStarted: boolean } | undefined;
+  /** Whether the run that is carried out has started. */
+  private isStarted = false;
+  /** Whether what is followed was caught up with, since following began. */
+  private isCaughtUp = false;
 
   constructor(job: Job, services: Services) {
     this.job = job;
     this.services = services;
-    this.due = new DueJob(job, services);
+    const emit = (event: SchedulerEvent) => {
+      services.emit(event);
+      if (event.event === "run started" && event.reason === "due") this.started();
+    };
+    this.due = new DueJob(job, { ...services, emit });
     services.stop.addEventListener("abort", () => this.wake(), { once: true });
   }
 
@@ -30,9 +42,10 @@ export class JobLoop {
     while (!stop.aborted) {
       try {
         await (this.job.follow === undefined ? this.turn() : this.followTurn(this.job.follow));
-        this.troubles = 0;
+        if (this.unsettled === undefined) this.troubles = 0;
       } catch (error) {
         const retryInMs = Math.min(LONGEST_TROUBLE, leases.pollEvery * 2 ** this.troubles++);
+        this.state = "in trouble";
         if (!stop.aborted)
           emit({ event: "trouble", job: this.job.name, error: eventError(error), retryInMs });
         await clock.sleep(retryInMs, stop);
@@ -57,6 +70,7 @@ export class JobLoop {
     if (lease === undefined) return this.rest(now + leases.pollEvery);
     try {
       await this.runDue(lease);
+      this.works();
     } finally {
       await lease.release();
     }
@@ -68,19 +82,29 @@ export class JobLoop {
     const job = this.job.name;
     if (await this.isPaused()) return this.rest(clock.now() + leases.pollEvery);
     const lease = await leases.tryTake(job);
-    if (lease === undefined) return this.rest(clock.now() + leases.pollEvery);
+    if (lease === undefined) {
+      // Whoever has it may record what could not be recorded here.
+      if (this.unsettled !== undefined) await this.expect();
+      return this.rest(clock.now() + leases.pollEvery);
+    }
     const { signal, abort, unlink } = linkedSignal(stop, lease.signal);
     signal.addEventListener("abort", () => this.wake(), { once: true });
     emit({ event: "following", job, epoch: lease.epoch });
     const changes = { came: false };
     let failed = false;
+    this.isCaughtUp = false;
+    const onCaughtUp = () => {
+      this.isCaughtUp = true;
+      if (this.unsettled === undefined) this.troubles = 0;
+      this.works();
+    };
     const onBatch = (rows: number) => {
       changes.came = true;
-      this.troubles = 0;
+      onCaughtUp();
       emit({ event: "batch", job, rows });
       this.wake();
     };
-    const following = follow({ signal, check: () => lease.check(), onBatch })
+    const following = follow({ signal, check: () => lease.check(), onBatch, onCaughtUp })
       .catch((error: unknown) => {
         failed = !signal.aborted;
         throw error;
@@ -115,7 +139,10 @@ export class JobLoop {
     let built = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       if (await this.isPaused()) return;
+      // Whether what was in trouble can follow again is not known yet.
+      if (this.state === "new") this.works();
       const next = await this.runDue(lease);
+      if (this.isCaughtUp) this.works();
       const now = clock.now();
       const buildAt = every !== undefined && changes.came ? built + every : Number.POSITIVE_INFINITY;
       if (buildAt <= now && !signal.aborted) {
@@ -124,7 +151,7 @@ export class JobLoop {
         if (done?.status !== "succeeded") changes.came = true;
         built = clock.now();
       } else {
-        await this.rest(Math.min(next ?? Number.POSITIVE_INFINITY, buildAt, now + leases.pollEvery));
+        await this.wait(Math.min(next ?? Number.POSITIVE_INFINITY, buildAt, now + leases.pollEvery));
       }
     }
   }
@@ -134,12 +161,34 @@ export class JobLoop {
     const expected = await this.expect();
     if (expected === undefined || expected.waits) return undefined;
     if (expected.at > this.services.clock.now()) return expected.at;
-    await this.due.run(expected, lease);
+    await this.carryOut(expected, lease);
     return this.services.clock.now();
+  }
+
+  private async carryOut(expected: Expected, lease: Lease): Promise<void> {
+    this.isStarted = false;
+    try {
+      if ((await this.due.run(expected, lease)) !== undefined) this.unsettled = undefined;
+    } catch (error) {
+      const isStarted = this.isStarted || this.unsettled?.isStarted === true;
+      if (lease.isHeld()) this.unsettled = { due: expected.due, isStarted };
+      throw error;
+    }
+  }
+
+  /** A run has started: the lease is there, and a record was written. Whether its end can be, too, is not known yet. */
+  private started(): void {
+    this.isStarted = true;
+    if (this.unsettled?.isStarted === false) this.unsettled = undefined;
+    if (this.job.follow === undefined || this.isCaughtUp) this.works();
   }
 
   private async expect() {
     const expected = await this.due.expected();
+    // One that was missed is not run any more.
+    const isOver = expected === undefined || expected.due > this.services.clock.now();
+    if (this.unsettled !== undefined && (isOver || this.due.isSettled(this.unsettled.due)))
+      this.unsettled = undefined;
     const due = expected && new Date(expected.due).toISOString();
     this.services.emit({ event: "expected", job: this.job.name, due });
     return expected;
@@ -151,11 +200,26 @@ export class JobLoop {
     if (by !== undefined && !this.paused) this.services.emit({ event: "paused", job, by });
     if (by === undefined && this.paused) this.services.emit({ event: "resumed", job });
     this.paused = by !== undefined;
+    // Nobody waits for its run any more.
+    if (this.paused) this.unsettled = undefined;
     return this.paused;
   }
 
-  /** Until a time on the wall, or until it is woken. */
-  private async rest(until: number): Promise<void> {
+  /** Nothing is to be done until a time on the wall, or until it is woken. */
+  private rest(until: number): Promise<void> {
+    this.works();
+    return this.wait(until);
+  }
+
+  /** All that it needs is there. */
+  private works(): void {
+    const before = this.state;
+    if (before === "working" || this.unsettled !== undefined) return;
+    this.state = "working";
+    this.services.emit({ event: "working", job: this.job.name, again: before === "in trouble" });
+  }
+
+  private async wait(until: number): Promise<void> {
     const { clock } = this.services;
     const { signal } = this.alarm;
     for (let left = until - clock.now(); left > 0 && !signal.aborted; left = until - clock.now()) {

@@ -3,6 +3,7 @@ import type { Clock } from "../../lakehouse/lease/clock.ts";
 import type { Leases } from "../../lakehouse/lease/leases.ts";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import type { Schedule } from "../../layers/definition/schedule.ts";
+import type { StepReport } from "../steps.ts";
 import type { SchedulerListener } from "./events.ts";
 
 /** One attempt at a run. */
@@ -17,6 +18,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Throws when nothing may be changed any more; asked before each change of the lake. */
   readonly check: () => void;
+  /** Told of each step that has ended. */
+  readonly onStep: (report: StepReport) => void;
 }
 
 /** What following is given. */
@@ -27,6 +30,8 @@ export interface Following {
   readonly check: () => void;
   /** Told of rows that are in bronze. */
   readonly onBatch: (rows: number) => void;
+  /** Told when all that was there is in bronze and changes come as they are made; again after each new beginning. */
+  readonly onCaughtUp: () => void;
 }
 
 export interface Job {

@@ -6,7 +6,7 @@ import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { follow } from "../../layers/bronze/follow.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
 import type { Schedule, ScheduleStep } from "../../layers/definition/schedule.ts";
-import type { Runtime } from "../runtime.ts";
+import type { RunContext, Runtime } from "../runtime.ts";
 import {
   type BuiltStep,
   publishBuilt,
@@ -57,7 +57,7 @@ function pipelineJob(
       run === undefined
         ? // A stream that is followed needs no sync beside it, and has no slot for it.
           runChosen(
-            guarded(runtime, attempt.check),
+            { ...guarded(runtime, attempt.check), run: runContext(runtime, attempt) },
             pipeline,
             follows ? without(chosen, "sync") : chosen,
             attempt,
@@ -70,29 +70,39 @@ function pipelineJob(
 const without = (steps: readonly ScheduleStep[], step: ScheduleStep) =>
   steps.filter((other) => other !== step);
 
+/** Journals, audits and traces have the id that the run has in logs and records. */
+function runContext({ tracing }: Runtime, { runId, attempt }: Attempt): RunContext {
+  const span = tracing?.runs.get(runId);
+  return span === undefined ? { id: runId, attempt } : { id: runId, attempt, span };
+}
+
 /** Where a model failed, what does not depend on it is published, and the failure is thrown after. */
 async function runChosen(
   runtime: Runtime,
   pipeline: PipelineDefinition,
   steps: readonly ScheduleStep[],
-  { check }: Pick<Attempt, "check">,
+  { check, onStep }: Pick<Attempt, "check" | "onStep">,
 ): Promise<StepReport[]> {
   const reports: StepReport[] = [];
+  const ended = (report: StepReport) => {
+    reports.push(report);
+    onStep(report);
+  };
   let built: BuiltStep | undefined;
   for (const step of steps) {
     check();
-    if (step === "sync") reports.push(await syncStep(runtime, pipeline));
+    if (step === "sync") ended(await syncStep(runtime, pipeline));
     if (step === "publish")
-      reports.push(await (built ? publishBuilt(runtime, pipeline, built) : publishStep(runtime, pipeline)));
+      ended(await (built ? publishBuilt(runtime, pipeline, built) : publishStep(runtime, pipeline)));
     if (step !== "build") continue;
     built = await tryBuildStep(runtime, pipeline);
-    reports.push(built.report);
+    ended(built.report);
   }
   if (built?.error !== undefined) throw built.error;
   return reports;
 }
 
-function scheduledRun(runtime: Runtime, { due, check, ...attempt }: Attempt) {
+function scheduledRun(runtime: Runtime, { due, check, onStep: _, ...attempt }: Attempt) {
   const { lake, database, onProgress } = guarded(runtime, check);
   return { ...attempt, due: new Date(due), lake, database: () => database(), onProgress };
 }
@@ -100,7 +110,7 @@ function scheduledRun(runtime: Runtime, { due, check, ...attempt }: Attempt) {
 async function followPipeline(
   runtime: Runtime,
   pipeline: PipelineDefinition,
-  { signal, check, onBatch }: Following,
+  { signal, check, onBatch, onCaughtUp }: Following,
 ): Promise<void> {
   const { lake, config, onProgress, ...rest } = guarded(runtime, check);
   const connectionString = await rest.database();
@@ -111,7 +121,10 @@ async function followPipeline(
   await follow(context, pipeline, {
     signal,
     onCommitted: ({ rows }) => onRows(rows),
-    onFollowing: (caughtUp) => onRows(caughtUp.reduce((sum, { rows }) => sum + rows, 0)),
+    onFollowing: (caughtUp) => {
+      onRows(caughtUp.reduce((sum, { rows }) => sum + rows, 0));
+      onCaughtUp();
+    },
   });
 }
 

@@ -8,6 +8,7 @@ import { type Bounds, Counter } from "./bounds.ts";
 import type { EventStreams } from "./event-streams.ts";
 import { errorResponse, HttpError } from "./http-error.ts";
 import { listSets } from "./list-sets.ts";
+import { refuseHost } from "./listen.ts";
 import { chooseFormat, TYPES } from "./negotiate.ts";
 import { parsePath } from "./request-path.ts";
 import type { ServedSet } from "./served-sets.ts";
@@ -34,7 +35,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
   const app = new Hono<Environment>();
   app.onError((error) => errorResponse(error, options.unexpected));
   app.use(async (context, next) => {
-    refuseHost(context.req.header("host"), hosts);
+    refuseHost(context.req.header("host"), hosts, "Name it with `ingot serve --allow-host NAME`.");
     await next();
   });
   if (origins.length > 0) {
@@ -116,16 +117,6 @@ function requestOf({ req, env }: Context<Environment>, answers: Counter, longest
     longest,
     sever: () => env.outgoing.destroy(),
   };
-}
-
-/** A page elsewhere can make a name of its own mean this machine; a server for this machine goes by its own names. */
-function refuseHost(host: string | undefined, hosts: ReadonlySet<string> | undefined): void {
-  const name = (host ?? "").replace(/:\d+$/, "").toLowerCase();
-  if (hosts === undefined || hosts.has(name)) return;
-  throw new HttpError(421, "HOST_UNKNOWN", "this server is not called by that name", {
-    value: name.slice(0, 100),
-    next: "Name it with `ingot serve --allow-host NAME`.",
-  });
 }
 
 const notFound = (code: string, message: string, value: string | undefined, allowed: string): HttpError =>

@@ -44,6 +44,37 @@ const openLineageShape = z
 
 const webUrl = z.url({ protocol: /^https?$/, error: "an address such as https://example.com/versions" });
 
+const httpUrl = z.url({ protocol: /^https?$/, error: "an address such as http://localhost:4318" });
+
+/** Where traces of what runs go, by OTLP over HTTP. */
+const tracingShape = z.strictObject({
+  /** Address of a collector; traces go to `v1/traces` below it. */
+  url: httpUrl.optional(),
+  /** The very address that traces go to, instead. */
+  tracesUrl: httpUrl.optional(),
+});
+
+/** What `ingot start` tells a webhook when something is wrong, and when it is well again. */
+const alertsShape = z.strictObject({
+  url: webUrl,
+  /** Key that requests are signed with. */
+  secret: z.string().min(16, "a secret of 16 characters at least").optional(),
+  /** What is told; everything by default. */
+  on: z
+    .array(
+      z.enum(
+        ["failure", "staleness", "quarantine", "slot"],
+        '"failure", "staleness", "quarantine" or "slot"',
+      ),
+    )
+    .min(1, "one or more of failure, staleness, quarantine and slot")
+    .default(["failure", "staleness", "quarantine", "slot"]),
+  /** What goes on is told again after so many hours. */
+  repeatHours: z.number().positive("hours, more than 0").default(24),
+  /** A job that cannot work at all for so many minutes is told of. */
+  troubleMinutes: z.number().positive("minutes, more than 0").default(5),
+});
+
 /** A place that published metrics go to, beside the installation's own. */
 const targetShape = z.discriminatedUnion("kind", [
   /** Redis: one server, one that sentinels know, or a cluster. */
@@ -101,6 +132,10 @@ export const settingsShape = {
   s3: s3Shape.prefault({}),
   /** Report builds to a catalogue that speaks OpenLineage. */
   openLineage: openLineageShape.optional(),
+  /** Traces of what runs, for a collector of OpenTelemetry. */
+  tracing: tracingShape.optional(),
+  /** A webhook that hears of what is wrong while `ingot start` runs. */
+  alerts: alertsShape.optional(),
 };
 
 /** Environment variables that override a key, in order of preference. */
@@ -121,6 +156,10 @@ const OVERRIDES: readonly (readonly [variable: string, key: string])[] = [
   ["INGOT_S3_HTTPFS", "s3.httpfs"],
   ["OPENLINEAGE_URL", "openLineage.url"],
   ["OPENLINEAGE_API_KEY", "openLineage.apiKey"],
+  ["OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.url"],
+  ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "tracing.tracesUrl"],
+  ["INGOT_ALERTS_URL", "alerts.url"],
+  ["INGOT_ALERTS_SECRET", "alerts.secret"],
 ];
 
 /** Where each overridden key came from: the name of the variable. */
@@ -162,7 +201,19 @@ const SECRET = new Set([
   "openLineage",
   "openLineage.url",
   "openLineage.apiKey",
+  "tracing",
+  "tracing.url",
+  "tracing.tracesUrl",
+  "alerts",
+  "alerts.url",
+  "alerts.secret",
 ]);
+
+/** Whether a value may hold a password; one under a name that nobody knows may too. */
+function isSecret(key: string, isUnknown: boolean): boolean {
+  const [outer = ""] = key.split(".");
+  return SECRET.has(key) || outer === "targets" || (isUnknown && SECRET.has(outer));
+}
 
 /** The error for the first value that the schema refused: the key, where it came from, the value, what is allowed. */
 export function settingsError(
@@ -184,7 +235,7 @@ export function settingsError(
       : `${origin} is not a key that exists`,
     {
       code: "CONFIG_INVALID",
-      value: SECRET.has(key) || key.split(".")[0] === "targets" ? "(hidden, it may hold a password)" : value,
+      value: isSecret(key, unknown !== undefined) ? "(hidden, it may hold a password)" : value,
       allowed:
         unknown === undefined
           ? (issue?.message ?? "")

@@ -126,20 +126,23 @@ export class PostgresTableTarget implements PublishTarget {
     onVersion: (event: VersionEvent) => void | Promise<void>,
     { from }: SubscribeOptions = {},
   ): Promise<Subscription> {
-    const newest = () =>
-      this.inTransaction("READ ONLY", async (client) => {
-        const state = await this.states.find(client, set);
-        if (state === undefined) return undefined;
-        const { current, move, rolledBack } = state;
-        return { ...(current.stamp as VersionStamp), id: String(move), rolledBack };
-      });
     // What listens to a database that is away listens on.
     const patient = () =>
-      newest().catch((error: unknown) => {
+      this.newestEvent(set).catch((error: unknown) => {
         if (error instanceof TransientError) return undefined;
         throw error;
       });
     return polling(patient, onVersion, { from, every: POLL });
+  }
+
+  /** What readers see, as an event; its rows are not looked at. */
+  newestEvent(set: string): Promise<VersionEvent | undefined> {
+    return this.inTransaction("READ ONLY", async (client) => {
+      const state = await this.states.find(client, set);
+      if (state === undefined) return undefined;
+      const { current, move, rolledBack } = state;
+      return { ...(current.stamp as VersionStamp), id: String(move), rolledBack };
+    });
   }
 
   async close(): Promise<void> {}

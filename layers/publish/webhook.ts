@@ -3,9 +3,8 @@
  * what was not accepted is posted by the next publication, so that the receiver gets the newest version at least once.
  * A receiver keeps the highest `Ingot-Move` and passes over lower ones, for requests may overtake each other.
  */
-import { createHmac } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf, TerminalError, TransientError } from "../../lakehouse/errors.ts";
+import { TerminalError, TransientError } from "../../lakehouse/errors.ts";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import { EmbeddedTarget } from "./embedded.ts";
 import type {
@@ -19,6 +18,7 @@ import type {
   VersionEvent,
   VersionStamp,
 } from "./target.ts";
+import { postWebhook } from "./webhook-post.ts";
 
 export interface WebhookOptions {
   readonly url: string;
@@ -34,7 +34,6 @@ const LONGEST_PAUSE = 10_000;
 const PATIENCE = 30_000;
 /** A version is signed whole, so it is in memory whole. */
 const MOST_BYTES = 32 * 1024 * 1024;
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export class WebhookTarget implements PublishTarget {
   readonly name: string;
@@ -83,6 +82,11 @@ export class WebhookTarget implements PublishTarget {
     return this.outbox.subscribe(set, onVersion, options);
   }
 
+  /** As `read`, without rows. */
+  newestEvent(set: string): Promise<VersionEvent | undefined> {
+    return this.outbox.newestEvent(set);
+  }
+
   async close(): Promise<void> {}
 
   /** Posts the newest version unless the receiver has it. */
@@ -115,14 +119,16 @@ export class WebhookTarget implements PublishTarget {
   ): Promise<void> {
     const pauses = this.options.pauses ?? PAUSES;
     for (let tries = 0; ; tries++) {
-      const time = Math.floor(Date.now() / 1000);
-      const { failure, wait, passing } = await this.attempt(body, {
-        "content-type": "application/json",
-        "idempotency-key": key,
-        "ingot-move": move,
-        "ingot-token": token,
-        ...(this.options.secret ? { "ingot-signature": signatureOf(body, this.options.secret, time) } : {}),
-      });
+      const { status, failure, wait, passing } = await postWebhook(
+        { ...this.options, name: this.name },
+        {
+          body,
+          headers: { "idempotency-key": key, "ingot-move": move, "ingot-token": token },
+          patience: PATIENCE,
+        },
+      );
+      // 409: it has a newer one.
+      if (status === 409) return;
       if (failure === undefined) return;
       const pause = pauses[tries];
       if (!passing) {
@@ -143,36 +149,8 @@ export class WebhookTarget implements PublishTarget {
     }
   }
 
-  private async attempt(body: string, headers: Record<string, string>) {
-    try {
-      const response = await fetch(this.options.url, {
-        method: "POST",
-        body,
-        headers,
-        // A redirect could carry the version to where nobody meant it to go.
-        redirect: "error",
-        signal: AbortSignal.timeout(PATIENCE),
-      });
-      await response.body?.cancel();
-      // 409: it has a newer one.
-      if (response.ok || response.status === 409) return { failure: undefined, wait: 0, passing: false };
-      const wait = Number(response.headers.get("retry-after") ?? 0) * 1000 || 0;
-      return { failure: `status ${response.status}`, wait, passing: PASSING.has(response.status) };
-    } catch (error) {
-      // Its message may name the whole address; its cause says why.
-      const { cause } = error as { cause?: unknown };
-      const reason = cause === undefined ? "no answer" : messageOf(cause);
-      return { failure: reason.replaceAll(this.options.url, this.name), wait: 0, passing: true };
-    }
-  }
-
   private acceptedFolder(set: string): string {
     const [pipeline, metric] = set.split("/");
     return `${pipeline}/_ingot/${this.folder}/${metric}/accepted/`;
   }
-}
-
-/** `t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY`. The time keeps an old request from being sent once more. */
-function signatureOf(body: string, secret: string, time: number): string {
-  return `t=${time},v1=${createHmac("sha256", secret).update(`${time}.${body}`).digest("hex")}`;
 }

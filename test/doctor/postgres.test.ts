@@ -27,7 +27,9 @@ beforeAll(async () => {
 });
 
 it("all is well", async () => {
-  const results = await checkPostgres(database.url, [pipeline({ open: { cursor: "at" } })], { kind: "embedded" });
+  const results = await checkPostgres(database.url, [pipeline({ open: { cursor: "at" } })], {
+    kind: "embedded",
+  });
   expect(results.map(({ name, status }) => `${status} ${name}`)).toEqual([
     "ok Postgres",
     "ok snapshot",

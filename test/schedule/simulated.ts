@@ -1,6 +1,6 @@
 /** Schedulers as processes on one timeline, over one store. */
 
-import type { SchedulerEvent } from "../../jobs/scheduler/events.ts";
+import type { SchedulerEvent, SchedulerListener } from "../../jobs/scheduler/events.ts";
 import type { Attempt, Job } from "../../jobs/scheduler/job.ts";
 import { Scheduler } from "../../jobs/scheduler/scheduler.ts";
 import { TransientError } from "../../lakehouse/errors.ts";
@@ -25,7 +25,11 @@ export function startProcess(
   store: ObjectStore,
   owner: string,
   jobs: (clock: ProcessClock) => readonly Job[],
-  { ahead = 0, rate = 1 }: { readonly ahead?: number; readonly rate?: number } = {},
+  {
+    ahead = 0,
+    rate = 1,
+    onEvent = () => {},
+  }: { readonly ahead?: number; readonly rate?: number; readonly onEvent?: SchedulerListener } = {},
 ): SimulatedProcess {
   const clock = timeline.clock({ ahead, rate });
   const events: SchedulerEvent[] = [];
@@ -34,7 +38,10 @@ export function startProcess(
     owner,
     clock,
     leaseMilliseconds: LEASE,
-    onEvent: (event) => events.push(event),
+    onEvent: (event) => {
+      events.push(event);
+      onEvent(event);
+    },
   });
   scheduler.start();
   return { clock, scheduler, events, kill: () => clock.stop() };
@@ -56,7 +63,7 @@ export const seconds = (events: readonly SchedulerEvent[], kind: "run ended"): n
   events.flatMap((event) => (event.event === kind ? [second(Date.parse(event.due))] : []));
 
 export const named = (events: readonly SchedulerEvent[]): string[] =>
-  events.filter(({ event }) => event !== "expected").map(({ event }) => event);
+  events.filter(({ event }) => event !== "expected" && event !== "working").map(({ event }) => event);
 
 export const MINUTE = 60_000;
 

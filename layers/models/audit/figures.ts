@@ -1,15 +1,12 @@
 /** Audits of a figure of the table as a whole. */
-import type { AddFile } from "../../../lakehouse/delta/actions.ts";
 import { scannable, scanSql } from "../../../lakehouse/delta/scan.ts";
-import type { StructField } from "../../../lakehouse/delta/schema.ts";
-import { bounds, nullCount, parseFileStats } from "../../../lakehouse/delta/skip/file-stats.ts";
 import type { Snapshot } from "../../../lakehouse/delta/snapshot.ts";
 import { countRows, rowCount } from "../../../lakehouse/delta/stats.ts";
-import { identifier } from "../../../lakehouse/duckdb/quote.ts";
 import type { RowCountLimits } from "../../definition/audit.ts";
 import { contractSchema } from "../contract.ts";
 import type { ModelRun } from "../run.ts";
 import type { AuditedTable } from "./audited-table.ts";
+import { newestMicros } from "./newest-value.ts";
 
 interface Figure {
   readonly holds: boolean;
@@ -17,9 +14,6 @@ interface Figure {
 }
 
 type Audited = Pick<ModelRun, "model" | "target">;
-
-/** Statistics cut timestamps to milliseconds; read as upper bounds they are that much too late at most. */
-const STATS_MICROS = 999n;
 
 /** How many rows the table has, against its limits and what it had. */
 export async function countFigure(
@@ -55,47 +49,11 @@ export async function freshFigure(
   const field = contractSchema(model.contract).fields.find(({ name }) => name === column);
   if (field === undefined) throw new RangeError(`no column ${column}`);
   const since = BigInt(Math.floor(target.now() - within * 60_000)) * 1000n;
-  const newest = await newestMicros(run, table, field);
+  const query = async (sql: string) => (await table.session()).rows(sql);
+  const newest = await newestMicros(target, table.snapshot, field, query);
   if (newest === undefined) return { holds: true, detail: "no values" };
   if (newest >= since) return { holds: true };
   const isShown = model.contract.columns[column]?.sensitivity === undefined;
   const at = new Date(Number(newest / 1000n)).toISOString();
   return { holds: false, detail: isShown ? `newest ${at}` : "too old" };
-}
-
-/**
- * The newest value, a day as its midnight, in microseconds of UTC; cut to milliseconds where statistics tell it. Files
- * that cannot hold it are not read. Undefined where there is no value.
- */
-async function newestMicros(
-  { target }: Audited,
-  table: AuditedTable,
-  field: StructField,
-): Promise<bigint | undefined> {
-  const files = [...table.snapshot.files.values()].map((file) => ({ file, ...statedNewest(file, field) }));
-  const stated = files.flatMap(({ exact }) => exact ?? []);
-  const known = stated.reduce<bigint | undefined>((a, b) => (a === undefined || b > a ? b : a), undefined);
-  const unsure = files.filter(
-    ({ exact, atMost, isEmpty }) =>
-      !isEmpty && exact === undefined && (atMost === undefined || known === undefined || atMost > known),
-  );
-  if (unsure.length === 0) return known;
-  const session = await table.session();
-  const part = { ...scannable(table.snapshot), files: unsure.map(({ file }) => file) };
-  const [found] = await session.rows(
-    `SELECT epoch_us(max(${identifier(field.name)})::TIMESTAMP)::VARCHAR AS newest FROM (${await scanSql(target.store, part)})`,
-  );
-  const read = typeof found?.newest === "string" ? BigInt(found.newest) : undefined;
-  return known === undefined || (read !== undefined && read > known) ? read : known;
-}
-
-/** What statistics say of the newest value of a file: that of one without deleted rows is the greatest. */
-function statedNewest(file: AddFile, { name, type }: StructField) {
-  const stats = parseFileStats(file.stats);
-  const { max } = bounds(stats, [name], type);
-  const atMost = max?.kind === "time" ? max.micros : undefined;
-  const isTight = file.deletionVector === undefined && !stats.wide;
-  const cut = type === "date" ? 0n : STATS_MICROS;
-  const exact = isTight && atMost !== undefined ? atMost - cut : undefined;
-  return { atMost, exact, isEmpty: !nullCount(stats, [name]).mayBeValue };
 }
