@@ -133,20 +133,22 @@ export const raceLost = ({ name }: Model, value: string): TransientError =>
     next: "Its result stands; this one was dropped. Run again if something is missing.",
   });
 
-/** So many versions may pass without a change before the table records that it has seen them. */
+/** So many versions may pass without a change before the table records that it has seen them, */
 const MOST_UNRECORDED = 50;
+/** and so many rows may have been read for it: they would be read again by the next run. */
+const MOST_REREAD = 1000;
 
 /**
  * The end of a run that changed nothing. Inputs that get commits without rows, such as positions of a quiet source,
- * would else make every table downstream grow commits too. Rejects with `AUDIT_FAILED` where the table as it is fails
+ * would else make every table downstream grow commits too. `rowsIn`: rows that were read to know it. Rejects with `AUDIT_FAILED` where the table as it is fails
  * an audit that is due.
  */
-export async function commitNothing(run: CommittedRun, base: Snapshot): Promise<ModelResult> {
+export async function commitNothing(run: CommittedRun, base: Snapshot, rowsIn = 0): Promise<ModelResult> {
   const audits = await audited(run, () => auditUnchanged(run, base));
   await run.beforeCommit?.();
   const behind = [...run.inputs].map(([name, input]) => input.version - (run.consumed?.get(name) ?? 0));
-  const nothing = { status: "unchanged", rowsIn: 0, rowsOut: 0, bytes: 0 } as const;
-  const isNear = Math.max(0, ...behind) < MOST_UNRECORDED;
+  const nothing = { status: "unchanged", rowsIn, rowsOut: 0, bytes: 0 } as const;
+  const isNear = Math.max(0, ...behind) < MOST_UNRECORDED && rowsIn < MOST_REREAD;
   if (isNear && audits === undefined) return { ...nothing, version: base.version };
   const record = audits ?? auditsToKeep(run.model, base);
   return { ...nothing, version: await commitAudited(run, "WRITE", [], {}, [], record) };

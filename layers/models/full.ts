@@ -23,7 +23,7 @@ export async function runFull(run: ModelRun): Promise<ModelResult> {
   if (run.model.contract.key.length > 0)
     return replaceByKey(run, run.base, { keys: undefined, rows: "result", rowsIn });
   return (await isSame(run, run.base))
-    ? { ...(await commitNothing(run, run.base)), rowsIn }
+    ? commitNothing(run, run.base, rowsIn)
     : remake(run, "SELECT * FROM result", "its rows differ, and have no key");
 }
 

@@ -53,7 +53,7 @@ export async function replaceByKey(
          FROM ${rows} AS fresh LEFT JOIN ${former} AS former ${using} WHERE ${changed("former")}`,
     );
     const counts = await countKinds(workspace, touched, written);
-    if (counts.gone + counts.written === 0) return { ...(await commitNothing(run, base)), rowsIn };
+    if (counts.gone + counts.written === 0) return commitNothing(run, base, rowsIn);
     const changes = { files, touched, former: touched, written, after: base };
     const applied = await applyRowChanges(target, workspace, base, changes);
     const version = await commitActions(run, "MERGE", applied.actions, applied.metrics, applied.staged);

@@ -6,7 +6,7 @@ import { scannable, scanSql } from "../../lakehouse/delta/scan.ts";
 import type { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { load, sync } from "../../layers/bronze/ingest.ts";
-import { full, merge } from "../../layers/definition/model.ts";
+import { aggregate, full, merge } from "../../layers/definition/model.ts";
 import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
 import { build } from "../../layers/models/build.ts";
 import { defineTable, integer, long, text } from "../../schemas/index.ts";
@@ -186,6 +186,26 @@ it("finds the newest row of each key in bronze that was compacted to one file", 
   await bronze.write({ operation: "OPTIMIZE", base, schema: base.schema, staged, removes, reads: "table" });
   await buildAll(lake, definition);
   expect(await queryTable(lake, "p/silver/items", "FROM t")).toEqual([{ id: 1n, kind: "C", n: 1 }]);
+});
+
+it("reads the rows of a table that was made anew once, though none of them differs", async () => {
+  const definition = { ...(await pipeline()), gold: { kinds: aggregate(kinds) } };
+  const lake = newLake(folder.path, duckdb);
+  await database.query(
+    "DROP TABLE IF EXISTS items; CREATE TABLE items (id bigint PRIMARY KEY, kind text NOT NULL, n integer); INSERT INTO items SELECT g, 'a', g FROM generate_series(1, 1500) g",
+  );
+  await load(ingestContext(lake, database.url), definition);
+  const run = (anew: string[] = []) =>
+    build({ lake, concurrency: 2, onProgress: ignoreProgress, anew }, definition);
+  await run();
+  expect(await run(["silver.items"])).toMatchObject([
+    { model: "silver.items", status: "rebuilt" },
+    { model: "gold.kinds", status: "unchanged", rowsIn: 3000 },
+  ]);
+  expect(await run()).toMatchObject([
+    { model: "silver.items", status: "unchanged" },
+    { model: "gold.kinds", status: "unchanged", rowsIn: 0 },
+  ]);
 });
 
 it("does not overwrite a table that no model made", async () => {
