@@ -11,7 +11,6 @@ const LONG = [
   "s3/commerce",
   "models/graph-random",
   "models/graph",
-  "models/graph-random",
   "test/crash",
   "interop/take-turns",
   "backfill/property",

@@ -109,7 +109,7 @@ it("keeps silver and gold equal to the source and to a rebuild, whatever changes
         }
       },
     ),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
 

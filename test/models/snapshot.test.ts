@@ -226,7 +226,7 @@ it("keeps of every period the image of its last run, once, wherever runs stop", 
         await checkDownstream(bench, hot);
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
 }, 300_000);
 

@@ -350,7 +350,7 @@ it("equals its rebuild and the definition, whatever comes in whatever order and 
       await run(lake, { anew: Object.keys(GOLD).map((name) => `gold.${name}`) });
       expect(await tables(lake)).toEqual(kept);
     }),
-    { numRuns: 10 },
+    { numRuns: 7 },
   );
 }, 300_000);
 
