@@ -1,10 +1,11 @@
 /** Finds and loads `ingot.config.ts`. TypeScript in it, and in what it imports, runs as it is. */
 import { access } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createJiti } from "jiti";
-import { IngotError, messageOf, TerminalError } from "../lakehouse/errors.ts";
+import { TerminalError } from "../lakehouse/errors.ts";
 import { type Config, parseConfig } from "../layers/definition/config.ts";
+import { brokenConfig, shownPath } from "./broken-config.ts";
 
 const NAMES = ["ingot.config.ts", "ingot.config.mts", "ingot.config.js", "ingot.config.mjs"];
 
@@ -28,18 +29,12 @@ export async function loadConfig(named?: string): Promise<LoadedConfig> {
   // The library that this program is part of, whichever the configuration's folder would find.
   const library = createRequire(import.meta.url).resolve("ingot");
   const jiti = createJiti(import.meta.url, { alias: { ingot: library } });
-  const shown = relative(process.cwd(), file) || file;
+  const shown = shownPath(file);
   let exported: unknown;
   try {
     exported = await jiti.import(file, { default: true });
   } catch (cause) {
-    if (cause instanceof IngotError) throw cause;
-    throw new TerminalError(`${shown} cannot be loaded: ${messageOf(cause)}`, {
-      code: "CONFIG_BROKEN",
-      value: shown,
-      next: "Correct the file; its default export is defineConfig({ pipelines: [ … ] }).",
-      cause,
-    });
+    throw brokenConfig(cause, shown, library);
   }
   return { config: parseConfig(exported, process.env, shown), file, folder: dirname(file) };
 }

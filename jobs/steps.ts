@@ -212,7 +212,7 @@ async function recorded(
   } = await tracedStep({ parent, onProgress }, about, (watched) => work({ runId: id, onProgress: watched }));
   const endedAt = Date.now();
   await recordRun(lake, pipeline, { id, command: step, startedAt, endedAt, entries });
-  const rows = entries.reduce((sum, e) => sum + e.rowsIn, 0);
+  const rows = entries.reduce((sum, e) => sum + (step === "publish" ? e.rowsOut : e.rowsIn), 0);
   const report = { pipeline, step, durationMs: endedAt - startedAt, rows, tables };
   return failed.length === 0 ? report : { ...report, failed };
 }

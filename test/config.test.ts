@@ -1,7 +1,14 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
+import { loadConfig } from "../jobs/load-config.ts";
 import { TerminalError } from "../lakehouse/errors.ts";
 import { parseConfig } from "../layers/definition/config.ts";
 import { postgres } from "../layers/definition/pipeline.ts";
+import { useFolder } from "./support/folder.ts";
+
+const folder = useFolder();
 
 const pipelines = [{ name: "shop", source: postgres({ tables: { orders: {} } }) }];
 const parse = (input: object, environment: Record<string, string> = {}) =>
@@ -106,4 +113,42 @@ it("takes where OpenLineage events go, and never shows the address or the key", 
   });
   const withKeys = failure({ openLineage: { url: "ftp://me:hunter2@host", apiKey: "" } });
   expect(JSON.stringify({ ...withKeys, message: withKeys.message })).not.toContain("hunter2");
+});
+
+it("names a pipeline and its own file where one of its values is wrong", async () => {
+  const path = `${folder.path}/bench`;
+  await mkdir(path);
+  await writeFile(`${path}/pipeline.ts`, "");
+  const bench = {
+    ...{ name: "bench", source: postgres({ tables: {} }), folder: pathToFileURL(`${path}/`) },
+    schedules: { refresh: { cron: "0 0 0 0 0 0 0" } },
+  };
+  const error = failure({ pipelines: [...pipelines, bench] });
+  const file = relative(process.cwd(), `${path}/pipeline.ts`);
+  expect(error.message).toBe(
+    `"schedules.refresh.cron" of pipeline bench in ${file} has a value that cannot be used`,
+  );
+  expect(error).toMatchObject({ value: "0 0 0 0 0 0 0", next: `Correct ${file}.` });
+  expect(error.allowed).toMatch(/^a cron expression, such as \S+ \* \* \* \*: [^:]*$/);
+  const typo = failure({ pipelines: [{ ...bench, folder: undefined, schedules: {}, glod: {} }] });
+  expect(typo.message).toBe('"glod" of pipeline bench in ingot.config.ts is not a key that exists');
+});
+
+it.each([
+  ["a method that is none", "export const id = long().min(0);", "schemas.ts:3", "long(...).min is not a"],
+  ["a syntax error", "export const id = { a: 1 b: 2 };", "schemas.ts:3:26", "Unexpected token"],
+  [
+    "a contract",
+    'export const id = defineTable({ name: "a", description: "x", columns: {} });',
+    "schemas.ts:3",
+    "contract a: a table needs columns",
+  ],
+  ["a file that is gone", 'export * from "./gone.ts";', "schemas.ts:3", "Cannot find module './gone.ts'"],
+])("%s in an imported file is told with that file and line", async (_case, line, place, why) => {
+  const path = await mkdtemp(`${folder.path}/broken-`);
+  await writeFile(`${path}/schemas.ts`, `import { defineTable, long } from "ingot";\n\n${line}\n`);
+  await writeFile(`${path}/ingot.config.ts`, 'import { id } from "./schemas.ts";\nexport default { id };\n');
+  const error = await loadConfig(`${path}/ingot.config.ts`).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "CONFIG_BROKEN", value: relative(process.cwd(), `${path}/${place}`) });
+  expect(error).toHaveProperty("message", expect.stringContaining(`${place}: ${why}`));
 });

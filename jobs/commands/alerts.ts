@@ -9,6 +9,7 @@ import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { formatAge } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 import { printableLines } from "../terminal/text.ts";
 
 interface Options extends GlobalOptions {
@@ -92,5 +93,5 @@ function render(firing: readonly Incident[]): string {
     summary,
     told === undefined ? "not yet" : formatAge(now - told.at),
   ]);
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  return `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n`;
 }

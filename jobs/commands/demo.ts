@@ -11,6 +11,7 @@ import { readMetrics, renderMetric } from "../show-metrics.ts";
 import { buildStep, loadStep, publishStep, type StepReport, syncStep } from "../steps.ts";
 import { formatDuration, groupDigits } from "../terminal/numbers.ts";
 import { styleFor } from "../terminal/style.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 import { positiveNumber } from "./number-options.ts";
 import { describeChanges } from "./simulate.ts";
@@ -96,7 +97,7 @@ async function demonstrate(runtime: Runtime, pipeline: PipelineDefinition, scale
   say(runtime, describeChange(pipeline, synced));
 
   heading(runtime, 5, `The metrics, as consumers read them from ${target.name}`);
-  const width = process.stdout.columns ?? 100;
+  const width = terminalWidth(process.stdout, 100);
   const shown = await readMetrics(target, pipeline);
   process.stdout.write(`${shown.map((metric) => renderMetric(metric, width)).join("\n")}`);
   farewell(runtime, pipeline, performance.now() - started);

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { codeOf, messageOf, TerminalError } from "../../lakehouse/errors.ts";
@@ -14,13 +14,16 @@ export const docsCommand = () =>
     .description("Write one HTML page about tables, columns, checks, SQL, lineage and last runs.")
     .argument("[pipeline]", "name of a pipeline; all of them by default")
     .option("--out <file>", "the page; `-` prints it", "ingot-docs.html")
+    .option("--force", "replace the file if it exists")
     .addHelpText(
       "after",
-      "\nThe page is a single file that loads nothing. The source is not asked; tables that were not loaded yet are\ntold from their definition.\n\nExamples:\n  ingot docs\n  ingot docs commerce --out public/index.html\n  ingot docs --out - | gzip > docs.html.gz",
+      "\nThe page is a single file that loads nothing. The source is not asked; tables that were not loaded yet are\ntold from their definition.\n\nExamples:\n  ingot docs\n  ingot docs commerce --out public/index.html --force\n  ingot docs --out - | gzip > docs.html.gz",
     )
     .action(async (name: string | undefined, _options: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions & { out: string }>();
+      const options = command.optsWithGlobals<GlobalOptions & { out: string; force?: boolean }>();
       await withRuntime(options, async (runtime) => {
+        const file = resolve(options.out);
+        if (options.out !== "-" && !options.force) await refuseExisting(file);
         const pipelines: DescribedPipeline[] = [];
         for (const pipeline of runtime.pipelines(name))
           pipelines.push(await describePipeline(runtime.lake, pipeline));
@@ -29,7 +32,6 @@ export const docsCommand = () =>
           process.stdout.write(page);
           return;
         }
-        const file = resolve(options.out);
         await write(file, page);
         const tables = pipelines.reduce((sum, pipeline) => sum + pipeline.tables.length, 0);
         const bytes = Buffer.byteLength(page);
@@ -40,6 +42,18 @@ export const docsCommand = () =>
         );
       });
     });
+
+/** A folder is refused when the page is written. */
+async function refuseExisting(file: string): Promise<void> {
+  const there = await stat(file).catch(() => undefined);
+  if (there?.isFile() !== true) return;
+  throw new TerminalError("there is a file of this name", {
+    code: "FILE_EXISTS",
+    value: file,
+    allowed: "a file that does not exist; with --force, one that does",
+    next: "Name another file, or replace it with --force.",
+  });
+}
 
 async function write(file: string, page: string): Promise<void> {
   try {

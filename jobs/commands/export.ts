@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { exportDuckDb } from "../explore/duckdb-file.ts";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 interface Options extends GlobalOptions {
   readonly pipeline?: string;
@@ -34,7 +35,7 @@ export const exportCommand = () =>
           const columns = [{ name: "in the file" }, { name: "version", type: "BIGINT" }, { name: "as" }];
           const rows = tables.map(({ name, version, as }) => [name, version, as]);
           process.stdout.write(
-            `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 200 })}\n`,
+            `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 200) })}\n`,
           );
         });
       }),

@@ -13,6 +13,7 @@ import type { Changes } from "../init/table-key.ts";
 import { type GlobalOptions, withDatabase } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { styleFor } from "../terminal/style.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 interface Options extends GlobalOptions {
   readonly from?: string;
@@ -135,7 +136,7 @@ function render(draft: Draft, options: Options, into: string): string {
   const style = styleFor();
   const paths = [...draft.files.keys()];
   const shown = relative(process.cwd(), into);
-  const parts = [renderChoices(draft, style, process.stdout.columns || 110)];
+  const parts = [renderChoices(draft, style, terminalWidth(process.stdout, 110))];
   if (options.dryRun) {
     for (const [path, text] of draft.files) parts.push(`${style.bold(path)}\n${text}`);
     parts.push(`${count(paths.length, "file")} would be written.\n`);

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { readMetrics, renderMetric } from "../show-metrics.ts";
 import { jsonText } from "../terminal/json-text.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 export const metricsCommand = () =>
   new Command("metrics")
@@ -21,7 +22,7 @@ export const metricsCommand = () =>
             }));
             process.stdout.write(`${jsonText({ pipeline: pipeline.name, metrics })}\n`);
           } else {
-            const width = process.stdout.columns ?? 100;
+            const width = terminalWidth(process.stdout, 100);
             process.stdout.write(`${shown.map((metric) => renderMetric(metric, width)).join("\n")}`);
           }
         }

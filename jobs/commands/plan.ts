@@ -6,6 +6,7 @@ import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { formatBytes, groupDigits } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 type Plan = BuildPlan & { readonly pipeline: string };
 
@@ -42,7 +43,7 @@ function render({ pipeline, models, problems }: Plan): string {
     m.bytes === undefined ? "" : formatBytes(m.bytes),
     ["rebuild", "create"].includes(m.action) ? m.downstream.join(", ") : "",
   ]);
-  const table = `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  const table = `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n`;
   return problems.length === 0 ? table : `${table}\n${problems.map(line).join("")}`;
 }
 

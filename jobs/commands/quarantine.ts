@@ -10,9 +10,11 @@ import {
 } from "../../layers/models/quarantine/read-quarantine.ts";
 import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { buildStep } from "../steps.ts";
+import { confirm } from "../terminal/confirm.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { groupDigits } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 import { wholeNumber } from "./number-options.ts";
 import { summary } from "./step-command.ts";
 
@@ -25,7 +27,7 @@ export const quarantineCommand = () =>
     .addCommand(dropCommand())
     .addHelpText(
       "after",
-      "\nA row whose newest version breaks the contract of its silver table is in quarantine and not in the table. It\nleaves quarantine by itself when the source corrects it, and when the contract or the model's SQL is changed so\nthat it is right: the next build makes the table anew.\n\nExamples:\n  ingot quarantine ls\n  ingot quarantine show silver.orders --limit 5\n  ingot quarantine replay silver.orders\n  ingot quarantine drop silver.orders --rule status.enum",
+      "\nA row whose newest version breaks the contract of its silver table is in quarantine and not in the table. It\nleaves quarantine by itself when the source corrects it, and when the contract or the model's SQL is changed so\nthat it is right: the next build makes the table anew.\n\nExamples:\n  ingot quarantine ls\n  ingot quarantine show silver.orders --limit 5\n  ingot quarantine replay silver.orders\n  ingot quarantine drop silver.orders --rule status.enum --yes",
     );
 
 const lsCommand = () =>
@@ -83,21 +85,47 @@ const replayCommand = () =>
       });
     });
 
+interface DropOptions extends GlobalOptions {
+  readonly rule?: string;
+  readonly yes?: boolean;
+}
+
 const dropCommand = () =>
   new Command("drop")
     .description("Take rows out of quarantine. They come back when the table is made anew.")
     .argument(...TABLE)
     .option("--rule <rule>", "only rows that break this rule")
+    .option("-y, --yes", "do not ask")
     .action(async (name: string, _options: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions & { readonly rule?: string }>();
+      const options = command.optsWithGlobals<DropOptions>();
       await withRuntime(options, async (runtime) => {
         const { pipeline, table } = tableOf(runtime, name);
+        if (!(await mayDrop(table, options))) return;
         const dropped = await dropHeld(runtime.lake, pipeline.name, table, options.rule);
-        process.stdout.write(
-          options.json ? `${jsonText({ dropped })}\n` : `${groupDigits(dropped)} rows dropped\n`,
-        );
+        process.stdout.write(options.json ? `${jsonText({ dropped })}\n` : renderDropped(dropped, table));
       });
     });
+
+/** Asks where there is somebody to ask. Throws `QUARANTINE_UNCONFIRMED` where there is not. */
+async function mayDrop(table: string, { rule, yes, json }: DropOptions): Promise<boolean> {
+  if (yes) return true;
+  const which = rule === undefined ? "All rows" : `Rows that break ${rule}`;
+  const what = `${which} of silver.${table} leave quarantine, and are then in no table but bronze.`;
+  if (!json && process.stdin.isTTY && process.stdout.isTTY) {
+    if (await confirm(`${what} Go on?`, process.stdin, process.stdout)) return true;
+    process.stdout.write("Nothing was done.\n");
+    return false;
+  }
+  throw new TerminalError("nobody is here to say that these rows are to be dropped", {
+    code: "QUARANTINE_UNCONFIRMED",
+    value: what,
+    allowed: "--yes",
+    next: `Look at what \`ingot quarantine show silver.${table}\` says, then run it with --yes.`,
+  });
+}
+
+const renderDropped = (dropped: number, table: string): string =>
+  `${groupDigits(dropped)} rows dropped: ${dropped === 0 ? "none was there" : `they are in no table but bronze, until \`ingot quarantine replay silver.${table}\``}\n`;
 
 /** The table that is meant: `silver.orders`, `orders`, or with its pipeline before it. */
 function tableOf(
@@ -119,10 +147,11 @@ function tableOf(
 }
 
 function renderRules(rules: readonly (BrokenRule & { readonly pipeline: string })[]): string {
-  if (rules.length === 0) return "Nothing is in quarantine: every row keeps its contract.\n";
+  if (rules.length === 0)
+    return "Nothing is in quarantine. What was dropped from it is in no table until a replay.\n";
   const columns = ["table", "rule", "rows", "oldest"].map((name) => ({ name }));
   const rows = rules.map((r) => [`${r.pipeline}.${r.model}`, r.rule, r.rows, r.oldest]);
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  return `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n`;
 }
 
 function renderHeld(held: readonly HeldRow[]): string {
@@ -134,5 +163,5 @@ function renderHeld(held: readonly HeldRow[]): string {
     jsonText(raw),
     heldAt,
   ]);
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  return `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n`;
 }

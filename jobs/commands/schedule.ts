@@ -13,6 +13,7 @@ import type { Job } from "../scheduler/job.ts";
 import { stepReports } from "../scheduler/run-result.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 import { type JobStatus, jobStatus, statusRow } from "./schedule/job-status.ts";
 import { ownName, scheduledJobs } from "./start.ts";
 import { summary } from "./step-command.ts";
@@ -52,7 +53,7 @@ const lsCommand = () =>
 function render(schedules: readonly JobStatus[], now: number): string {
   const columns = ["schedule", "when", "next", "last", "state"].map((name) => ({ name }));
   const rows = schedules.map((status) => statusRow(status, now));
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  return `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n`;
 }
 
 const pauseCommand = () =>

@@ -7,6 +7,7 @@ import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { groupDigits } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 /** Types that `--type` takes, by what they are called in Delta. */
 const TYPES = /^(string|long|integer|short|float|double|boolean|date|timestamp|decimal\(\d+,\s*\d+\))$/;
@@ -88,5 +89,5 @@ function render(changes: readonly Change[]): string {
     c.policy,
     c.effect,
   ]);
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n`;
+  return `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n`;
 }

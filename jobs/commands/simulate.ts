@@ -6,6 +6,7 @@ import { type GlobalOptions, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { groupDigits } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 import { wholeNumber } from "./number-options.ts";
 
 interface Options extends GlobalOptions {
@@ -56,6 +57,6 @@ export function describeChanges({ journeys, changes }: SimulateResult): string {
     { name: "deleted", type: "BIGINT" },
   ];
   const rows = Object.entries(changes).map(([table, c]) => [table, c.inserted, c.updated, c.deleted]);
-  const width = process.stdout.columns ?? 100;
+  const width = terminalWidth(process.stdout, 100);
   return `${groupDigits(journeys)} journeys\n${renderTable({ columns, rows }, { width })}\n`;
 }

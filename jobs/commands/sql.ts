@@ -12,6 +12,7 @@ import { groupDigits } from "../terminal/numbers.ts";
 import { planText } from "../terminal/plan.ts";
 import { runPrompt } from "../terminal/prompt.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 import { writeRows } from "./write-rows.ts";
 
 interface Options extends GlobalOptions {
@@ -71,7 +72,7 @@ async function answer(explorer: Explorer, statement: string, options: Options): 
   if (options.out !== undefined) return toFile(explorer, statement, options.out, options, signal);
   if (format === undefined) {
     const result = await explorer.execute(statement, signal);
-    const width = process.stdout.columns ?? 200;
+    const width = terminalWidth(process.stdout, 200);
     const maxRows = process.stdout.isTTY ? 100 : MOST_PIPED;
     const truncated = result.truncated === true;
     process.stdout.write(`${planText(result) ?? renderTable(result, { width, maxRows, truncated })}\n`);

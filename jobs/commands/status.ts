@@ -12,6 +12,7 @@ import { type GlobalOptions, type Runtime, withRuntime } from "../runtime.ts";
 import { jsonText } from "../terminal/json-text.ts";
 import { formatAge, formatBytes } from "../terminal/numbers.ts";
 import { renderTable } from "../terminal/table.ts";
+import { terminalWidth } from "../terminal/terminal-size.ts";
 
 /** What is known of one table. */
 interface TableStatus {
@@ -159,5 +160,5 @@ function render(runtime: Runtime, tables: readonly TableStatus[]): string {
       return `${table} ${said} ${audit}, ${wrong} row${wrong === 1 ? "" : "s"}, ${at.slice(0, 19)}\n`;
     }),
   );
-  return `${renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 })}\n${warnings.join("")}`;
+  return `${renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) })}\n${warnings.join("")}`;
 }

@@ -66,7 +66,9 @@ function describe(report: StepReport): string {
 
 function describeTables({ step, rows, tables }: StepReport): string {
   const changed = tables.filter((t) => !["unchanged", "skipped", "held", "stale"].includes(t.status));
-  if (changed.length === 0) return `${VERBS[step]} nothing: no change in ${plural(tables.length, "table")}`;
+  const noun = step === "publish" ? "set" : "table";
+  if (changed.length === 0) return `${VERBS[step]} nothing: no change in ${plural(tables.length, noun)}`;
+  if (step === "publish") return describeSets(changed, tables.length);
   if (step !== "build")
     return `${VERBS[step]} ${plural(rows, "row")} in ${changed.length} of ${plural(tables.length, "table")}`;
   // Rows that were read as change and rows of tables made anew are different things.
@@ -80,6 +82,14 @@ function describeTables({ step, rows, tables }: StepReport): string {
     .flat()
     .join(", ")
     .replace(/^/, "built ");
+}
+
+/** Rows that a version shares with the one before are there already. */
+function describeSets(published: StepReport["tables"], of: number): string {
+  const sum = (field: "rows" | "written") =>
+    published.reduce((total, table) => total + ("written" in table ? table[field] : 0), 0);
+  const sets = `${published.length} of ${plural(of, "set")}`;
+  return `published new versions of ${sets} (${plural(sum("rows"), "row")}, ${groupDigits(sum("written"))} of them written)`;
 }
 
 const plural = (count: number, noun: string) => `${groupDigits(count)} ${noun}${count === 1 ? "" : "s"}`;

@@ -31,6 +31,16 @@ const REFUSED_FUNCTIONS =
 /** `SHOW` without a table; what it lists are names. */
 const LISTS = new Set(["", '"tables"', '"databases"', '"schemas"', "__show_tables_expanded"]);
 
+const SHOW_TABLES = /^\s*show\s+tables\s*$/i;
+
+/** DuckDB lists the tables of one schema, and the lake has several: all of them, under the names that statements use. */
+const LIST_TABLES = `SELECT array_to_string(list_transform(
+      CASE table_catalog WHEN current_database() THEN [] ELSE [table_catalog] END || [table_schema, table_name],
+      lambda part: CASE WHEN regexp_full_match(part, '[a-z_][a-z0-9_]*') THEN part
+        ELSE '"' || replace(part, '"', '""') || '"' END), '.') AS name
+  FROM information_schema.tables
+  WHERE table_catalog NOT LIKE '% at version %' AND table_catalog NOT LIKE 'ingot:%' ORDER BY name`;
+
 /** What `EXPLAIN` takes; anything else is left to the query, and refused with it. */
 const EXPLAIN = /^\s*explain(?:\s+(analyze)|\s*\(([\w\s,]*)\))?(?=[\s(])/i;
 
@@ -42,8 +52,9 @@ export async function parseRead(duckdb: DuckDb, text: string): Promise<ReadState
   const explain = EXPLAIN.exec(text);
   const options = explain?.[1] ?? (explain?.[2] === undefined ? "" : `(${explain[2]})`);
   const query = text.slice(explain?.[0].length ?? 0);
-  const [sql, ...more] = splitStatements(`${query}\n;`).statements;
-  if (sql === undefined || more.length > 0) throw readOnly(text);
+  const [asked, ...more] = splitStatements(`${query}\n;`).statements;
+  if (asked === undefined || more.length > 0) throw readOnly(text);
+  const sql = SHOW_TABLES.test(asked) ? LIST_TABLES : asked;
   const parsed = nodeOf(parseLossless(await syntaxTreeJson(duckdb, sql)));
   if (parsed?.error === true && parsed.error_type === "parser") throw notParsed(parsed, sql);
   const [tree, ...others] = nodesOf(parsed?.statements);

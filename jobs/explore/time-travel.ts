@@ -9,6 +9,7 @@ import type { DuckDb, Session } from "../../lakehouse/duckdb/duckdb.ts";
 import { syntaxTreeJson } from "../../lakehouse/duckdb/syntax-tree.ts";
 import { TerminalError } from "../../lakehouse/errors.ts";
 import { mapNode, nodeOf, nodesOf, type SyntaxNode, within } from "../../layers/models/syntax.ts";
+import { nearestName } from "../terminal/nearest-name.ts";
 import type { PinnedTable } from "./pinned-tables.ts";
 import type { ReadStatement } from "./statement.ts";
 
@@ -82,15 +83,14 @@ function find(node: SyntaxNode, pinned: readonly PinnedTable[], home: string | u
   const name = [node.catalog_name, node.schema_name, node.table_name].filter((part) => part !== "").join(".");
   const namesakes = pinned.filter((t) => alike(node.table_name, t.name));
   const near = namesakes.length > 0 ? namesakes : pinned.slice(0, 40);
-  const [first] = namesakes;
   const shown = (t: PinnedTable) => `${t.pipeline === home ? "" : `${t.pipeline}.`}${t.layer}.${t.name}`;
+  const spelt = nearestName(name, pinned.map(shown));
+  const first = namesakes[0] === undefined ? spelt : shown(namesakes[0]);
   throw new TerminalError(`the lake has no table ${name}`, {
     code: "SQL_TABLE_UNKNOWN",
     value: name,
     allowed: near.map(shown).join(", "),
-    next: first
-      ? `Did you mean ${shown(first)}?`
-      : "`.tables` at the prompt of `ingot sql` lists the tables.",
+    next: first ? `Did you mean ${first}?` : "`.tables` at the prompt of `ingot sql` lists the tables.",
   });
 }
 

@@ -114,11 +114,12 @@ export function renderNext(into: string, address: string | undefined, style: Sty
             string,
           ],
         ]),
+    ["npm install /path/to/ingot", 'for your editor: the types of "ingot"'],
     ["ingot doctor", "checks what the load needs, step by step"],
     ["ingot load", "takes the tables into bronze, once"],
     ["ingot run", "takes what changed, builds silver; again and again"],
   ];
-  const width = Math.max(...steps.slice(-3).map(([line]) => line.length));
+  const width = Math.max(...steps.slice(-4).map(([line]) => line.length));
   const lines = steps.map(
     ([line, why]) => `  ${why === "" ? line : `${padEnd(line, width)}  ${style.dim(why)}`}\n`,
   );

@@ -16,13 +16,13 @@ const NATURAL = new Intl.Collator("en", { numeric: true });
 
 export function writePipeline({ name, constant, choice, tables }: PlannedPipeline): string {
   const modelled = tables.filter(({ model }) => model !== undefined);
-  const imports = [...(modelled.length > 0 ? ["merge"] : []), "type PipelineDefinition", "postgres"];
+  const imports = ["definePipeline", ...(modelled.length > 0 ? ["merge"] : []), "postgres"];
   const contracts = [...modelled].sort((a, b) => NATURAL.compare(a.name, b.name));
   return [
     `import { ${imports.join(", ")} } from "ingot";`,
     ...contracts.map((table) => `import { ${table.constant} } from "../../schemas/${table.name}.ts";`),
     "",
-    `export const ${constant}: PipelineDefinition = {`,
+    `export const ${constant} = definePipeline({`,
     `  name: ${stringText(name)},`,
     '  folder: new URL(".", import.meta.url),',
     "",
@@ -43,7 +43,7 @@ export function writePipeline({ name, constant, choice, tables }: PlannedPipelin
           ...modelled.map((table) => `    ${table.name}: merge(${table.constant}),`),
           "  },",
         ]),
-    "};",
+    "});",
     "",
   ].join("\n");
 }
@@ -52,7 +52,7 @@ function changesLines(
   { changes, why, publication, obstacles }: ChangesChoice,
   tables: readonly PlannedTable[],
 ) {
-  const reasons = [why, ...obstacles].map((text) => `${text[0]?.toUpperCase()}${text.slice(1)}.`);
+  const reasons = [why, ...obstacles].map((text) => `${asSentence(text)}.`);
   return [
     ...commentLines(reasons.join(" "), "    "),
     ...(changes === "query" && tables.some(({ options }) => options.deletes !== undefined)
@@ -65,6 +65,10 @@ function changesLines(
     ...(publication === undefined ? [] : [`    wal: { publication: ${stringText(publication)} },`]),
   ];
 }
+
+/** What begins with the name of a setting or of a way to find changes keeps it as it is written. */
+const asSentence = (text: string): string =>
+  /^(wal|query|wal_level)\b/.test(text) ? text : `${text[0]?.toUpperCase()}${text.slice(1)}`;
 
 export function writeConfig({ name, constant }: PlannedPipeline): string {
   return `import { defineConfig } from "ingot";

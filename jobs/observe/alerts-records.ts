@@ -14,19 +14,27 @@ const MOST_RUNS = 50;
 const runKey = (job: string): string => `run ${job}`;
 const recordsKey = (job: string): string => `records ${job}`;
 
+export interface JudgedJob {
+  readonly name: string;
+  /** Whether it follows changes: what does has no run that is asked for. */
+  readonly follows: boolean;
+}
+
 /** Up to which due time the runs of a job have been judged. */
 type Judged = Readonly<Record<string, number>>;
 
 export class JudgedRuns {
   private readonly records: ReadonlyMap<string, RunRecords>;
+  private readonly followers: ReadonlySet<string>;
   private readonly patience: number;
   private readonly now: () => number;
   /** Since when the records of a job cannot be read. */
   private readonly unread = new Map<string, number>();
 
   /** `patience`: milliseconds for which records may be out of reach before that is told. */
-  constructor(store: ObjectStore, jobs: readonly string[], patience: number, now: () => number) {
-    this.records = new Map(jobs.map((job) => [job, new RunRecords(store, job)]));
+  constructor(store: ObjectStore, jobs: readonly JudgedJob[], patience: number, now: () => number) {
+    this.records = new Map(jobs.map(({ name }) => [name, new RunRecords(store, name)]));
+    this.followers = new Set(jobs.flatMap(({ name, follows }) => (follows ? [name] : [])));
     this.patience = patience;
     this.now = now;
   }
@@ -48,7 +56,8 @@ export class JudgedRuns {
     });
     for (const [job, records] of this.records) {
       try {
-        const news = await runVerdicts(records, job, judged[job], open.includes(runKey(job)));
+        const about = { name: job, follows: this.followers.has(job) };
+        const news = await runVerdicts(records, about, judged[job], open.includes(runKey(job)));
         judged[job] = news.judged;
         verdicts.push(...news.verdicts);
         this.unread.delete(job);
@@ -79,7 +88,7 @@ export class JudgedRuns {
  */
 async function runVerdicts(
   records: RunRecords,
-  job: string,
+  job: JudgedJob,
   judged: number | undefined,
   wasWrong: boolean,
 ): Promise<{ readonly verdicts: Verdict[]; readonly judged: number }> {
@@ -89,12 +98,12 @@ async function runVerdicts(
   for (const due of news) {
     const { run, unclear } = await readRun(() => records.readDone(due));
     if (run !== undefined) verdicts.push(runVerdict(job, run));
-    if (unclear !== undefined) verdicts.push(unclearVerdict(job, due, unclear));
+    if (unclear !== undefined) verdicts.push(unclearVerdict(job.name, due, unclear));
   }
   const newest = news.at(-1) ?? judged ?? 0;
   const last = verdicts.at(-1);
   const isWrong = last === undefined ? wasWrong : last.condition !== undefined;
-  if (isWrong && (await isMended(records, newest))) verdicts.push({ key: runKey(job) });
+  if (isWrong && (await isMended(records, newest))) verdicts.push({ key: runKey(job.name) });
   return { verdicts, judged: newest };
 }
 
@@ -119,7 +128,8 @@ async function isMended(records: RunRecords, failed: number): Promise<boolean> {
   return run === undefined || Date.parse(asked.endedAt) > Date.parse(run.endedAt);
 }
 
-function runVerdict(job: string, run: DoneRun): Verdict {
+function runVerdict({ name: job, follows }: JudgedJob, run: DoneRun): Verdict {
+  const again = follows ? "its next due time runs it again." : `\`ingot schedule run ${job}\` runs it now.`;
   const key = runKey(job);
   if (run.status === "succeeded") return { key };
   const { status, due, attempts, runId, endedAt, owner, error } = run;
@@ -129,7 +139,7 @@ function runVerdict(job: string, run: DoneRun): Verdict {
       summary: status === "timed out" ? `${job} timed out` : `${job} failed`,
       details: { status, due, attempts, owner },
       runId,
-      next: `The log says more under the id of the run; \`ingot schedule run ${job}\` runs it now.`,
+      next: `The log says more under the id of the run; ${again}`,
     }),
   };
 }

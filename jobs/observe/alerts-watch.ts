@@ -79,7 +79,10 @@ export class AlertWatch {
     const { store, clock, owner, settings, stop } = context;
     this.context = context;
     this.pipeline = pipeline;
-    const jobs = Object.keys(pipeline.schedules ?? {}).map((name) => `${pipeline.name}.${name}`);
+    const jobs = Object.entries(pipeline.schedules ?? {}).map(([name, { follow }]) => ({
+      name: `${pipeline.name}.${name}`,
+      follows: follow !== undefined,
+    }));
     const patience = settings.troubleMinutes * MINUTE;
     const now = () => clock.now();
     this.runs = new JudgedRuns(store, jobs, patience, now);

@@ -90,7 +90,7 @@ function endLine(event: Extract<SchedulerEvent, { readonly event: "run ended" }>
   const took = style.dim(`in ${formatDuration(event.durationMs)}`);
   if (event.status !== "succeeded") {
     const why = event.error === undefined ? "" : `: ${errorText(event.error)}`;
-    return `${style.red(event.status)}${why} ${took}`;
+    return `${style.red(event.status)}${why} ${took}${style.dim(`, run ${event.runId}`)}`;
   }
   const reports = stepReports(event.result);
   const lines = reports === undefined ? [] : summary(reports).trim().split("\n");

@@ -50,6 +50,7 @@ export type SchedulerEvent =
     })
   /** It did not come to its end here; another process, or a later start, runs it again. */
   | (RunEvent & { readonly event: "run left"; readonly reason: "stopped" | "lease lost" | "not recorded" })
+  /** It follows changes: from now on, or again after `trouble`. */
   | { readonly event: "following"; readonly job: string; readonly epoch: number }
   | { readonly event: "batch"; readonly job: string; readonly rows: number }
   | {
@@ -59,14 +60,14 @@ export type SchedulerEvent =
     }
   | { readonly event: "paused"; readonly job: string; readonly by: string }
   | { readonly event: "resumed"; readonly job: string }
-  /** Something that is no run went wrong; it is tried again. */
+  /** Something that is no run went wrong, such as the stream that is followed; it is tried again. */
   | {
       readonly event: "trouble";
       readonly job: string;
       readonly error: EventError;
       readonly retryInMs: number;
     }
-  /** It could look at its records and leases: for the first time, or again after `trouble`. */
+  /** All that it needs is there: for the first time, or again after `trouble`. */
   | { readonly event: "working"; readonly job: string; readonly again: boolean }
   /** A webhook was told of something that is wrong, or well again. */
   | {

@@ -97,7 +97,8 @@ export class Health {
       case "resumed":
         return { ...before, paused: false };
       case "trouble":
-        return { ...before, trouble: event.error };
+        // What is in trouble takes in no changes.
+        return { ...before, trouble: event.error, following: false };
       default:
         return before;
     }

@@ -38,16 +38,14 @@ export class JobLoop {
 
   /** Ends after `stop`, when what was begun has ended and the lease is free. */
   async run(): Promise<void> {
-    const { stop, clock, emit, leases } = this.services;
+    const { stop, clock, leases } = this.services;
     while (!stop.aborted) {
       try {
         await (this.job.follow === undefined ? this.turn() : this.followTurn(this.job.follow));
         if (this.unsettled === undefined) this.troubles = 0;
       } catch (error) {
         const retryInMs = Math.min(LONGEST_TROUBLE, leases.pollEvery * 2 ** this.troubles++);
-        this.state = "in trouble";
-        if (!stop.aborted)
-          emit({ event: "trouble", job: this.job.name, error: eventError(error), retryInMs });
+        this.inTrouble(error, retryInMs);
         await clock.sleep(retryInMs, stop);
       }
     }
@@ -93,10 +91,18 @@ export class JobLoop {
     const changes = { came: false };
     let failed = false;
     this.isCaughtUp = false;
+    let isLost = false;
     const onCaughtUp = () => {
       this.isCaughtUp = true;
       if (this.unsettled === undefined) this.troubles = 0;
       this.works();
+      if (isLost) emit({ event: "following", job, epoch: lease.epoch });
+      isLost = false;
+    };
+    const onLost = (error: unknown, retryInMs: number) => {
+      this.isCaughtUp = false;
+      isLost = true;
+      this.inTrouble(error, retryInMs);
     };
     const onBatch = (rows: number) => {
       changes.came = true;
@@ -104,7 +110,7 @@ export class JobLoop {
       emit({ event: "batch", job, rows });
       this.wake();
     };
-    const following = follow({ signal, check: () => lease.check(), onBatch, onCaughtUp })
+    const following = follow({ signal, check: () => lease.check(), onBatch, onCaughtUp, onLost })
       .catch((error: unknown) => {
         failed = !signal.aborted;
         throw error;
@@ -217,6 +223,13 @@ export class JobLoop {
     if (before === "working" || this.unsettled !== undefined) return;
     this.state = "working";
     this.services.emit({ event: "working", job: this.job.name, again: before === "in trouble" });
+  }
+
+  /** Something that it needs is not there. */
+  private inTrouble(error: unknown, retryInMs: number): void {
+    const { emit, stop } = this.services;
+    this.state = "in trouble";
+    if (!stop.aborted) emit({ event: "trouble", job: this.job.name, error: eventError(error), retryInMs });
   }
 
   private async wait(until: number): Promise<void> {

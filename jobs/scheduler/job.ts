@@ -32,6 +32,8 @@ export interface Following {
   readonly onBatch: (rows: number) => void;
   /** Told when all that was there is in bronze and changes come as they are made; again after each new beginning. */
   readonly onCaughtUp: () => void;
+  /** Told of each failure that is tried over: changes do not come until `onCaughtUp` is told again. */
+  readonly onLost: (error: unknown, retryInMs: number) => void;
 }
 
 export interface Job {

@@ -110,7 +110,7 @@ function scheduledRun(runtime: Runtime, { due, check, onStep: _, ...attempt }: A
 async function followPipeline(
   runtime: Runtime,
   pipeline: PipelineDefinition,
-  { signal, check, onBatch, onCaughtUp }: Following,
+  { signal, check, onBatch, onCaughtUp, onLost }: Following,
 ): Promise<void> {
   const { lake, config, onProgress, ...rest } = guarded(runtime, check);
   const connectionString = await rest.database();
@@ -121,6 +121,7 @@ async function followPipeline(
   await follow(context, pipeline, {
     signal,
     onCommitted: ({ rows }) => onRows(rows),
+    onRetry: onLost,
     onFollowing: (caughtUp) => {
       onRows(caughtUp.reduce((sum, { rows }) => sum + rows, 0));
       onCaughtUp();

@@ -1,4 +1,6 @@
 /** One row of a lookup by its key. */
+import { codeOf, TransientError } from "../../lakehouse/errors.ts";
+import { NO_LOOKUP } from "../../layers/publish/version-schema.ts";
 import { CACHE_CONTROL, type Request } from "./answer-set.ts";
 import { HttpError } from "./http-error.ts";
 import { chooseFormat, isKnown, TYPES, textTag } from "./negotiate.ts";
@@ -26,7 +28,9 @@ export async function answerRow(
       next: "Give a value for each of these columns, in this order.",
     });
   }
-  const row = await source.target.readRow(set, parts);
+  const row = await source.target.readRow(set, parts).catch((error: unknown) => {
+    throw codeOf(error) === NO_LOOKUP ? notYetLookup(set) : error;
+  });
   if (row === undefined) {
     throw new HttpError(404, "ROW_UNKNOWN", "there is no row with this key", {
       value: parts.join("/").slice(0, 200),
@@ -38,3 +42,11 @@ export async function answerRow(
   if (isKnown(headers.etag, request.ifNoneMatch)) return new Response(null, { status: 304, headers });
   return new Response(request.headOnly ? null : text, { headers });
 }
+
+/** Declared as a lookup; what is published was so in another form. */
+const notYetLookup = (set: string) =>
+  new TransientError(`${set} is not yet published as a lookup`, {
+    code: "NOT_YET_A_LOOKUP",
+    value: set,
+    next: "Ask again after the next publication.",
+  });

@@ -3,6 +3,7 @@ import type { ProgressListener } from "../../lakehouse/progress.ts";
 import { liveLines, plainLine } from "./progress-lines.ts";
 import { advance, stopped, type Task } from "./progress-tasks.ts";
 import { showsColor, styleFor } from "./style.ts";
+import { terminalHeight, terminalWidth } from "./terminal-size.ts";
 
 /** Where progress is shown. Give it stderr: stdout is for data. */
 export interface ProgressOptions {
@@ -20,7 +21,6 @@ export interface Progress {
 
 const REDRAW_EVERY = 100;
 const LINE_EVERY = 10_000;
-const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 /** A live block on a terminal, plain lines elsewhere. */
 export function createProgress(options: ProgressOptions): Progress {
@@ -34,18 +34,18 @@ export function createProgress(options: ProgressOptions): Progress {
 function liveProgress({ stream, now }: ProgressOptions): Progress {
   const style = styleFor(showsColor(stream));
   // log-update hides the cursor of stderr, whatever stream it draws on, and shows it again when the process exits.
-  const draw = createLogUpdate(stream, { showCursor: stream !== process.stderr });
+  const draw = createLogUpdate(sized(stream), { showCursor: stream !== process.stderr });
   let tasks: Task[] = [];
   let ticker: NodeJS.Timeout | undefined;
 
   function lines(which: readonly Task[]): string[] {
     // The last column stays free: some terminals wrap as soon as it is written.
-    return liveLines(which, now(), (stream.columns ?? DEFAULT_SIZE.columns) - 1, style);
+    return liveLines(which, now(), terminalWidth(stream) - 1, style);
   }
 
   /** A block taller than the screen cannot be redrawn: its finished head moves up into the scrollback. */
   function release(): void {
-    const height = Math.max(1, (stream.rows ?? DEFAULT_SIZE.rows) - 1);
+    const height = Math.max(1, terminalHeight(stream) - 1);
     const firstRunning = tasks.findIndex((task) => task.endedAt === undefined);
     const finished = firstRunning === -1 ? tasks.length : firstRunning;
     const count = Math.min(finished, tasks.length - height);
@@ -86,6 +86,18 @@ function liveProgress({ stream, now }: ProgressOptions): Progress {
       draw.done();
     },
   };
+}
+
+/** The stream with a size: of a terminal that says 0 log-update would draw no line. */
+function sized(stream: ProgressOptions["stream"]): NodeJS.WritableStream {
+  return new Proxy(stream, {
+    get(target, name) {
+      if (name === "columns") return terminalWidth(target);
+      if (name === "rows") return terminalHeight(target);
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** A line when a task ends, and now and then for what takes long, so that a log shows that it lives. */

@@ -7,6 +7,7 @@ import type { QueryResult } from "./result.ts";
 import { showResult, summaryOf } from "./show-result.ts";
 import { onOneLine, splitStatements } from "./statements.ts";
 import { showsColor, styleFor } from "./style.ts";
+import { terminalWidth } from "./terminal-size.ts";
 
 export interface PromptOptions {
   readonly input: NodeJS.ReadableStream;
@@ -66,7 +67,7 @@ export async function runPrompt(options: PromptOptions): Promise<{ readonly fail
     },
   });
 
-  const look = () => ({ width: output.columns ?? DEFAULT_WIDTH, color });
+  const look = () => ({ width: terminalWidth(output, DEFAULT_WIDTH), color });
   const say = (text: string) => output.write(`${text}\n`);
 
   function ask(): void {

@@ -8,7 +8,7 @@ import { TransientError } from "../../lakehouse/errors.ts";
 import type { PipelineDefinition } from "../definition/pipeline.ts";
 import type { BatchLimits } from "./capture/capture-options.ts";
 import { captureChanges } from "./capture/run.ts";
-import { watchSource } from "./capture/source-watch.ts";
+import { type WatchTimes, watchSource } from "./capture/source-watch.ts";
 import type { IngestContext, IngestReport } from "./ingest.ts";
 import { keepUp } from "./keep-up.ts";
 import { readingSource } from "./postgres/read-error.ts";
@@ -28,8 +28,8 @@ export interface FollowOptions {
   readonly onFollowing?: (caughtUp: readonly IngestReport[]) => void;
   /** Told of a failure that is tried over. */
   readonly onRetry?: (error: TransientError, waitMs: number) => void;
-  /** Milliseconds between looks for tables that were made, altered or emptied without a change of a row. */
-  readonly lookEvery?: number;
+  /** Looks for tables that were made, altered or emptied without a change of a row, and whether the source answers. */
+  readonly look?: WatchTimes;
 }
 
 /**
@@ -69,10 +69,10 @@ export async function follow(
 async function followOnce(
   context: IngestContext,
   pipeline: PipelineDefinition,
-  { signal, limits, onCommitted, onFollowing, lookEvery }: FollowOptions,
+  { signal, limits, onCommitted, onFollowing, look }: FollowOptions,
 ): Promise<IngestReport[]> {
   // From before the tables are described: none that is made meanwhile is missed.
-  const watch = await watchSource(context.connectionString, pipeline, lookEvery);
+  const watch = await watchSource(context.connectionString, pipeline, look);
   try {
     const reports = await keepUp(context, pipeline);
     const caughtUp = new Set(reports.map(({ table }) => table));

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { settingsError, settingsShape, withEnvironment } from "../../lakehouse/config/settings.ts";
 import { auditsSchema } from "./audit-schema.ts";
 import type { PipelineDefinition } from "./pipeline.ts";
+import { pipelineError } from "./pipeline-error.ts";
 import { publishedSchema } from "./published-schema.ts";
 import { findSlotClash } from "./replication-names.ts";
 import { checkFollowing, schedulesSchema } from "./schedule-schema.ts";
@@ -179,6 +180,7 @@ export function parseConfig(
   const object = typeof input === "object" && input !== null ? (input as Record<string, unknown>) : {};
   const { values, origins } = withEnvironment(object, environment);
   const parsed = configSchema.safeParse(values);
-  if (!parsed.success) throw settingsError(parsed.error, values, origins, file);
+  if (!parsed.success)
+    throw pipelineError(parsed.error, values, file) ?? settingsError(parsed.error, values, origins, file);
   return parsed.data as unknown as Config;
 }

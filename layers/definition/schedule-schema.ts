@@ -13,7 +13,8 @@ const cron = z.string().superRefine((expression, context) => {
   try {
     parseCron(expression);
   } catch (error) {
-    context.addIssue({ code: "custom", message: `a cron expression: ${messageOf(error)}` });
+    const why = messageOf(error instanceof Error ? (error.cause ?? error) : error);
+    context.addIssue({ code: "custom", message: `a cron expression, such as */5 * * * *: ${why}` });
     return;
   }
   if (nextDue({ cron: expression }, Date.UTC(2026, 0, 1)) === undefined)

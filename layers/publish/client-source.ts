@@ -20,8 +20,8 @@ export interface MetricsSource {
   close(): Promise<void>;
 }
 
-/** Names of the sets of a pipeline that are or were published. */
-export type ListSets = (pipeline: string) => Promise<readonly string[]>;
+/** Names of the sets, of a pipeline or of all, that are or were published. */
+export type ListSets = (pipeline: string | undefined) => Promise<readonly string[]>;
 
 /** Of targets that cannot say it the version is read whole. */
 export function sourceOf(target: PublishTarget): MetricsSource {
@@ -77,15 +77,18 @@ export function redisAddress(
 }
 
 /** Sets in the files of a lake. */
-export async function fileSets(store: ObjectStore, pipeline: string): Promise<readonly string[]> {
-  const folder = `${pipeline}/_ingot/published/`;
-  const names = (await store.list(folder)).map(({ path }) => path.slice(folder.length).split("/")[0] ?? "");
-  return [...new Set(names)].map((name) => `${pipeline}/${name}`);
+export async function fileSets(store: ObjectStore, pipeline: string | undefined): Promise<readonly string[]> {
+  const objects = await store.list(pipeline === undefined ? "" : `${pipeline}/_ingot/published/`);
+  const sets = objects.flatMap(({ path }) => {
+    const [, owner, name] = /^([^/]+)\/_ingot\/published\/([^/]+)\//.exec(path) ?? [];
+    return owner === undefined ? [] : [`${owner}/${name}`];
+  });
+  return [...new Set(sets)];
 }
 
 /** Pointers by their names, in small steps; those with prefixes of their own stand in one place. */
-async function redisSets(client: RedisClient, pipeline: string): Promise<readonly string[]> {
-  const begin = `${pipeline}/`;
+async function redisSets(client: RedisClient, pipeline: string | undefined): Promise<readonly string[]> {
+  const begin = pipeline === undefined ? "" : `${pipeline}/`;
   const sets = new Set((await client.hkeys(PREFIXES)).filter((set) => set.startsWith(begin)));
   const name = prefixOf(`${begin.replaceAll(/[*?[\]\\^]/g, "\\$&")}*`, undefined);
   const length = prefixOf("", undefined).length - 1;

@@ -19,7 +19,7 @@ import type {
   VersionEvent,
   VersionStamp,
 } from "./target.ts";
-import { isExpired, MOST_TRIES, readContention } from "./version-schema.ts";
+import { isExpired, MOST_TRIES, noLookup, readContention } from "./version-schema.ts";
 
 /** Moves that stay, whose versions readers may be in the middle of. */
 const KEPT = 4;
@@ -79,9 +79,10 @@ export class EmbeddedTarget implements PublishTarget {
   }
 
   async readRow(set: string, key: readonly string[]): Promise<PublishedRow | undefined> {
-    const found = await this.settled(set, ({ current }) =>
-      readFiles(this.store, this.folderOf(set), current.files, key),
-    );
+    const found = await this.settled(set, ({ current }) => {
+      if (current.kind !== undefined && current.kind !== "lookup") throw noLookup(set, current.kind);
+      return readFiles(this.store, this.folderOf(set), current.files, key);
+    });
     return found?.[0];
   }
 
@@ -118,7 +119,8 @@ export class EmbeddedTarget implements PublishTarget {
       return { status: "unchanged", rows: base.current.rows, written: 0 };
     }
     const staged = await this.stage(publication, intact ? base : undefined);
-    const current = { stamp: stampOf(publication), fingerprint, ...staged.content };
+    const { kind } = publication.form;
+    const current = { stamp: stampOf(publication), fingerprint, kind, ...staged.content };
     const moved = await moves.make(base, {
       newest: token,
       current,

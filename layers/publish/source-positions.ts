@@ -1,9 +1,8 @@
 /** Where the rows of a gold table come from: positions of the bronze tables, by way of the inputs that models record. */
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { Lake, TablePath } from "../../lakehouse/lake.ts";
-import { readPosition } from "../bronze/position.ts";
-import { formatLsn } from "../bronze/postgres/lsn.ts";
 import { recordOf } from "../models/record.ts";
+import { positionOf } from "../trace/bronze-origin.ts";
 import type { SourcePosition } from "./target.ts";
 
 export type SourcePositions = Readonly<Record<string, SourcePosition>>;
@@ -56,14 +55,10 @@ async function findPositions(
   return positions;
 }
 
-/** Where the source was; nothing for tables whose positions are of another kind. */
+/** Where the source was at this version; nothing for tables whose positions are of another kind. */
 function sourceMoment(snapshot: Snapshot): Pick<SourcePosition, "lsn" | "at"> | undefined {
-  try {
-    const position = readPosition(snapshot);
-    return position && { lsn: formatLsn(position.lsn), at: position.at };
-  } catch {
-    return undefined;
-  }
+  const position = positionOf(snapshot);
+  return position && { lsn: position.lsn, ...(position.at === null ? {} : { at: position.at }) };
 }
 
 async function versionOf(

@@ -5,9 +5,9 @@ import type { PublishedForm } from "../definition/published.ts";
 export interface SourcePosition {
   /** Version of the bronze table. */
   readonly version: number;
-  /** Up to where the source's log had been taken, as Postgres writes it. */
+  /** Up to where the source had been taken in this version, as Postgres writes it. */
   readonly lsn?: string;
-  /** When that was at the source, as Postgres writes it. */
+  /** When that was at the source, as Postgres writes it; not known of changes that were captured since the last read. */
   readonly at?: string;
 }
 
@@ -108,7 +108,10 @@ export interface PublishTarget {
   rollback(set: string): Promise<VersionStamp | undefined>;
   /** The newest version, whole; undefined where there is none. */
   read(set: string): Promise<PublishedVersion | undefined>;
-  /** One row of a set by its key, which is the lookup's columns; undefined where there is none. */
+  /**
+   * One row of a set by its key, which is the lookup's columns; undefined where there is none. Redis and files reject with
+   * `METRICS_NO_LOOKUP` where the set has another form.
+   */
   readRow(set: string, key: readonly string[]): Promise<PublishedRow | undefined>;
   /**
    * Calls for every version that becomes the one to read, in order; where several follow each other while nobody

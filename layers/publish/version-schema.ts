@@ -62,3 +62,16 @@ export function readContention(set: string): TransientError {
     next: "Read again.",
   });
 }
+
+/** Code of a question for a row of a set that is no lookup. */
+export const NO_LOOKUP = "METRICS_NO_LOOKUP";
+
+/** A row of a set was asked for by a key, and the rows of its form have none. */
+export function noLookup(set: string, kind: string): TerminalError {
+  return new TerminalError(`${set} is published as ${kind}: its rows cannot be looked up by a key`, {
+    code: NO_LOOKUP,
+    value: kind,
+    allowed: "lookup",
+    next: 'Read it whole, or publish it as a lookup: `as: { kind: "lookup" }`.',
+  });
+}

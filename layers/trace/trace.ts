@@ -53,6 +53,8 @@ interface At {
   readonly table: string;
   readonly snapshot: Snapshot;
   readonly found: FoundRows;
+  /** Table of the session with the keys to follow where the rows are gone; by default those that were found. */
+  readonly keys?: string | undefined;
   /** Columns to show; undefined for all. */
   readonly wanted: ReadonlySet<string> | undefined;
   readonly notes: readonly string[];
@@ -96,15 +98,38 @@ class Tracer {
       `CREATE TABLE ${relation} AS SELECT * FROM (${rows}) WHERE ${conditions.join(" AND ") || "true"}`,
     );
     const wanted = column === undefined ? undefined : new Set([...this.keyOf(table), column]);
-    return this.visit({ table, snapshot, found: { relation, foundBy: "asked", by: [] }, wanted, notes: [] });
+    const keys = await this.goneKeys(snapshot, relation);
+    const notes = keys === undefined ? [] : ["the table has no such row: what follows is found by the key"];
+    return this.visit({
+      ...{ table, snapshot, keys, wanted, notes },
+      found: { relation, foundBy: "asked", by: [] },
+    });
   }
 
-  private async visit({ table, snapshot, found, wanted, notes }: At): Promise<TracedTable> {
+  /** Where no row fulfils conditions on the whole key of a model, a table of one row that has this key and no more. */
+  private async goneKeys(snapshot: Snapshot, relation: string): Promise<string | undefined> {
+    const model = this.models.get(this.request.table);
+    const asked = new Map(
+      this.request.where.map(([name, value]) => [this.fieldOf(snapshot, name).name, value]),
+    );
+    const key = model?.contract.key ?? [];
+    if (key.length === 0 || !key.every((name) => asked.has(name))) return undefined;
+    if ((await this.session.rows(`SELECT 1 FROM ${relation} LIMIT 1`)).length > 0) return undefined;
+    const values = snapshot.schema.fields.map(({ name, type }) => {
+      const value = key.includes(name) ? asked.get(name) : undefined;
+      return `CAST(${value === undefined ? "NULL" : literal(value)} AS ${duckdbType(type)}) AS ${identifier(name)}`;
+    });
+    const keys = this.relation();
+    await this.session.run(`CREATE TABLE ${keys} AS SELECT ${values.join(", ")}`);
+    return keys;
+  }
+
+  private async visit({ table, snapshot, found, keys, wanted, notes }: At): Promise<TracedTable> {
     const { relation, foundBy, by } = found;
     const model = this.models.get(table);
     const isBronze = table.startsWith("bronze.");
     const [columns, rows, shown] = await this.rowsOf(table, snapshot, relation, wanted);
-    const inputs = model === undefined ? [] : await this.inputs(model, snapshot, relation, wanted);
+    const inputs = model === undefined ? [] : await this.inputs(model, snapshot, keys ?? relation, wanted);
     const position = isBronze ? positionOf(snapshot) : undefined;
     return {
       table,

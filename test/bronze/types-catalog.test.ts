@@ -5,6 +5,7 @@ import { connect, disconnect } from "../../layers/bronze/postgres/connect.ts";
 import { useDatabase } from "../support/postgres.ts";
 
 const database = useDatabase();
+const empty = useDatabase();
 let client: pg.Client;
 beforeAll(async () => {
   client = await connect(database.url);
@@ -97,6 +98,18 @@ it("describes partitioned tables with their partitions, and what is not a table 
     missing: "POSTGRES_NO_TABLE",
   })) {
     await expect(describeTable(client, name, {}), name).rejects.toMatchObject({ code });
+  }
+});
+
+it("asks whether a database without any table is the one that is meant", async () => {
+  const other = await connect(empty.url);
+  try {
+    await expect(describeTable(other, "orders", {})).rejects.toMatchObject({
+      code: "POSTGRES_NO_TABLE",
+      next: expect.stringContaining("export DATABASE_URL="),
+    });
+  } finally {
+    await disconnect(other);
   }
 });
 

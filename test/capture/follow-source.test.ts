@@ -2,9 +2,11 @@
 import { expect, it } from "vitest";
 import { follow } from "../../layers/bronze/follow.ts";
 import type { PipelineDefinition } from "../../layers/definition/pipeline.ts";
+import { useCutOff } from "../support/cut-off.ts";
 import { captured, useCapture } from "./setup.ts";
 
 const { context, database, both, expectSame, withTables } = await useCapture();
+const way = useCutOff(() => database.url);
 
 /** Follows while `change` happens, until the source was looked at anew; `state` is what is waited for. */
 async function following(
@@ -16,7 +18,7 @@ async function following(
   let isChanged = false;
   await follow(context(), pipeline, {
     signal: stop.signal,
-    lookEvery: 20,
+    look: { every: 20 },
     limits: { milliseconds: 10 },
     onFollowing: async () => {
       if (isChanged) {
@@ -75,3 +77,33 @@ it("a table that is dropped stays as it was, and comes back", async () => {
     await expectSame(pipeline, "goes", ["id"]);
   });
 });
+
+it.each(["cut", "silence"] as const)(
+  "%s: a source that is away is told, and followed on when it is back",
+  async (how) => {
+    const sql = `CREATE TABLE ${how}_off (id int PRIMARY KEY)`;
+    await withTables(sql, captured({ [`${how}_off`]: {} }), async (pipeline) => {
+      const stop = new AbortController();
+      const told: string[] = [];
+      const lost = expect.stringMatching(/^POSTGRES_(UNREACHABLE|CONNECTION_LOST)$/);
+      await follow({ ...context(), connectionString: way.through(database.url) }, pipeline, {
+        signal: stop.signal,
+        look: { every: 20, patience: 2_000 },
+        limits: { milliseconds: 10 },
+        onFollowing: async () => {
+          told.push("follows");
+          if (told.length === 1) way[how]();
+          else await database.query(`INSERT INTO ${how}_off VALUES (1)`);
+        },
+        onRetry: async ({ code }) => {
+          told.push(code ?? "");
+          if (told.length === 3) way.mend();
+        },
+        onCommitted: () => stop.abort(),
+      });
+      expect(told).toEqual(["follows", ...told.slice(1, -1).map(() => lost), "follows"]);
+      expect(told.length).toBeGreaterThan(3);
+      await expectSame(pipeline, `${how}_off`, ["id"]);
+    });
+  },
+);

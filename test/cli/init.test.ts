@@ -24,7 +24,15 @@ it("writes a project that runs as it is", async () => {
   const path = await fresh();
   const done = await ingotCli(path, ["init", "--from", database.url, "--name", "hr", "--changes", "query"]);
   expect(done).toMatchObject({ code: 0, stderr: "" });
-  for (const part of ["hr, 2 tables", "people.sql", "***", "ingot doctor", "ingot load", "ingot run"]) {
+  for (const part of [
+    "hr, 2 tables",
+    "people.sql",
+    "***",
+    "export DATABASE_URL=",
+    "ingot doctor",
+    "ingot load",
+    "ingot run",
+  ]) {
     expect(done.stdout).toContain(part);
   }
   const { password } = new URL(database.url);
@@ -36,6 +44,9 @@ it("writes a project that runs as it is", async () => {
     "pipelines/hr/silver/people.sql",
   ];
   for (const file of files) expect(await readFile(`${path}/${file}`, "utf8")).not.toContain(password);
+  expect(await readFile(`${path}/pipelines/hr/pipeline.ts`, "utf8")).toContain(
+    "export const hr = definePipeline({",
+  );
   const environment = { DATABASE_URL: database.url };
   expect(await ingotCli(path, ["doctor"], environment)).toMatchObject({ code: 0 });
   expect(await ingotCli(path, ["load", "--quiet"], environment)).toMatchObject({ code: 0, stderr: "" });

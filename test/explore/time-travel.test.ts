@@ -97,6 +97,27 @@ describe("a table at a version", () => {
   });
 });
 
+test("a misspelt table is told the nearest one, and a time before the first version that there is none", async () => {
+  await expect(explorer.execute("FROM gold.dialy")).rejects.toMatchObject({
+    next: "Did you mean gold.daily?",
+  });
+  await expect(explorer.execute("FROM gold.entirely_else")).rejects.toMatchObject({
+    next: expect.stringContaining("lists the tables"),
+  });
+  const early = "FROM gold.daily AT (TIMESTAMP => TIMESTAMPTZ '2025-01-01 00:00:00Z')";
+  await expect(explorer.execute(early)).rejects.toMatchObject({
+    next: "The table is no older: its first version is of 2026-01-10T00:00:00.000Z.",
+  });
+});
+
+test("SHOW TABLES lists the tables of the newest versions under the names that statements use", async () => {
+  await explorer.execute("FROM gold.daily AT (VERSION => 1)");
+  const names = (await rowsOf("show tables;")).map(([name]) => String(name));
+  const listed = (await explorer.listTables()).map(({ name }) => name);
+  expect(names).toEqual([...listed].sort());
+  for (const name of names) await explorer.execute(`FROM ${name} LIMIT 0`);
+});
+
 test("versions stay pinned: what is committed later is not seen, by number neither", async () => {
   const pinned = await openExplorer(runtime);
   await appendRows(runtime.lake.table("other/gold/daily"), "SELECT 8 AS n");

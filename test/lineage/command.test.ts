@@ -90,6 +90,9 @@ it("writes a page, or prints it", async () => {
   const one = await ingotCli(root, ["docs", "other", "--out", "-"]);
   expect(one.stdout.endsWith("</html>\n")).toBe(true);
   expect(one.stdout).not.toContain("mine.gold.kinds");
+  const again = await ingotCli(root, ["docs", "--out", "public/docs.html", "--json"]);
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("FILE_EXISTS") });
+  expect(await ingotCli(root, ["docs", "--out", "public/docs.html", "--force"])).toMatchObject({ code: 0 });
   const refused = await ingotCli(root, ["docs", "--out", "silver", "--json"]);
   expect(refused).toMatchObject({ code: 1, stdout: "" });
   expect(JSON.parse(refused.stderr)).toMatchObject({ code: "DOCS_UNWRITABLE" });

@@ -1,6 +1,9 @@
 /** Watches of several processes over one lake, by clocks of the test, and a real receiver. */
 import { expect, it } from "vitest";
+import { JudgedRuns } from "../../jobs/observe/alerts-records.ts";
 import type { SchedulerEvent } from "../../jobs/scheduler/events.ts";
+import { MemoryStore } from "../../lakehouse/store/memory.ts";
+import { RunRecords } from "../../layers/schedule/run-records.ts";
 import { EPOCH } from "../lease/timeline.ts";
 import { faultyStore } from "../support/faulty-store.ts";
 import { type Received, useReceiver } from "./receiver.ts";
@@ -49,6 +52,19 @@ it("of two processes one tells that a run failed for good, once, and once that i
     "ingot-signature": expect.stringMatching(/^t=\d+,v1=[0-9a-f]{64}$/),
   });
   await stop();
+});
+
+it("of a schedule that follows changes nobody is told to ask for a run: there is none", async () => {
+  const store = new MemoryStore();
+  const due = new Date(EPOCH).toISOString();
+  const run = { due, startedAt: due, endedAt: due, attempts: 1, runId: "r", owner: "a", epoch: 1 };
+  await new RunRecords(store, "p.live").finish(EPOCH, { ...run, status: "failed" }, []);
+  const next = async (follows: boolean) => {
+    const runs = new JudgedRuns(store, [{ name: "p.live", follows }], MINUTE, () => EPOCH);
+    return (await runs.judge({}, [])).verdicts.map(({ condition }) => condition?.next);
+  };
+  expect(await next(true)).toEqual([expect.stringMatching(/its next due time runs it again\.$/)]);
+  expect(await next(false)).toEqual([expect.stringMatching(/`ingot schedule run p\.live` runs it now\.$/)]);
 });
 
 it("a run that somebody asked for ends a failure that came before it, and no later one", async () => {

@@ -8,7 +8,15 @@ import type { TraceSpan } from "../../jobs/observe/tracing-span.ts";
 import { Scheduler } from "../../jobs/scheduler/scheduler.ts";
 import { MemoryStore } from "../../lakehouse/store/memory.ts";
 import { type ProcessClock, Timeline } from "../lease/timeline.ts";
-import { away, job, MINUTE, nothing, type SimulatedProcess, startProcess } from "../schedule/simulated.ts";
+import {
+  away,
+  job,
+  MINUTE,
+  named,
+  nothing,
+  type SimulatedProcess,
+  startProcess,
+} from "../schedule/simulated.ts";
 import { faultyStore } from "../support/faulty-store.ts";
 
 const reasons = ({ scheduler }: Pick<SimulatedProcess, "scheduler">) => unreadyReasons(scheduler.state);
@@ -114,6 +122,43 @@ it("following that fails each time it begins stays unready, until it has caught 
   fails = false;
   await timeline.pass(2 * MINUTE);
   expect(reasons(a)).toEqual([]);
+  const stopped = a.scheduler.stop();
+  await timeline.pass(1);
+  await stopped;
+});
+
+it("a stream that is lost makes it unready at once, whatever runs meanwhile, until changes come again", async () => {
+  const timeline = new Timeline();
+  const a = startProcess(timeline, new MemoryStore(), "a", (clock) => [
+    job("f", { follow: true, cron: "* * * * *" }, nothing, {
+      follow: async ({ signal, onCaughtUp, onLost }) => {
+        onCaughtUp();
+        await clock.sleep(90_000, signal);
+        onLost(away(), 60_000);
+        await clock.sleep(2 * MINUTE, signal);
+        onLost(away(), 60_000);
+        await clock.sleep(MINUTE, signal);
+        onCaughtUp();
+        await clock.sleep(600 * MINUTE, signal);
+      },
+    }),
+  ]);
+  const seen: unknown[] = [];
+  const look = () => {
+    const [{ following, trouble } = {}] = a.scheduler.state.jobs;
+    const state = { following, trouble: trouble?.code, ready: reasons(a).length === 0 };
+    if (JSON.stringify(seen.at(-1)) !== JSON.stringify(state)) seen.push(state);
+  };
+  await timeline.pass(1000);
+  await timeline.pass(10 * MINUTE, look);
+  const well = { following: true, trouble: undefined, ready: true };
+  expect(seen).toEqual([well, { following: false, trouble: "AWAY", ready: false }, well]);
+  // It runs what is due all the same.
+  expect(a.scheduler.state.jobs[0]?.runs.succeeded).toBe(10);
+  expect(named(a.events).filter((name) => /follow|trouble/.test(name))).toEqual([
+    ...["following", "trouble", "trouble", "following"],
+  ]);
+  expect(a.events).toContainEqual({ event: "working", job: "p.f", again: true });
   const stopped = a.scheduler.stop();
   await timeline.pass(1);
   await stopped;

@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import { createMetricsClient, type MetricsPlace } from "../../layers/publish/client.ts";
@@ -28,6 +29,8 @@ function suite(open: () => Promise<{ target: PublishTarget; where: MetricsPlace 
       expect((await client.get("top"))?.rows).toEqual(rowsOf(3));
       expect((await any.get("shop", "top"))?.version).toBe(3);
       expect(await client.get("nothing")).toBeUndefined();
+      await expect(client.row("top", 7)).rejects.toMatchObject({ code: "METRICS_NO_LOOKUP", value: "list" });
+      expect(await client.row("by_id", 77)).toBeUndefined();
       expect(await client.row("by_id", 7)).toMatchObject({ i: 7, version: 4 });
       expect(await any.row("shop", "by_id", 7n)).toMatchObject({ i: 7, version: 4 });
       const listed = await client.list();
@@ -39,6 +42,19 @@ function suite(open: () => Promise<{ target: PublishTarget; where: MetricsPlace 
       const { rows: _, ...stamp } = (await client.get("top")) ?? { rows: [] };
       expect(listed.at(-1)).toEqual(stamp);
       expect(await any.list("nothing")).toEqual([]);
+      expect((await any.list()).map(({ set }) => set)).toEqual([
+        "shop/by_id",
+        "shop/keyed",
+        "shop/top",
+        "shop2/other",
+      ]);
+      // Asked as a client of one pipeline is; only callers without types can.
+      const untyped = any as unknown as {
+        get(name: string): Promise<unknown>;
+        row(name: string): Promise<unknown>;
+      };
+      await expect(untyped.get("top")).rejects.toMatchObject({ code: "METRICS_NAME" });
+      await expect(untyped.row("by_id")).rejects.toMatchObject({ code: "METRICS_NAME" });
 
       const leaving = new AbortController();
       const seen: VersionEvent[] = [];
@@ -77,8 +93,21 @@ function suite(open: () => Promise<{ target: PublishTarget; where: MetricsPlace 
 describe("in files", () =>
   suite(async () => {
     const lake = `${folder.path}/${crypto.randomUUID()}`;
+    await mkdir(lake);
     return { target: new EmbeddedTarget(new LocalStore(lake)), where: { lake } };
   }));
+
+it("says what is missing where it is not told where metrics are, or no lake is there", async () => {
+  const nowhere = [{}, { redis: undefined }, { redis: "" }, { lake: "", pipeline: "shop" }];
+  for (const where of nowhere as unknown as MetricsPlace[]) {
+    await expect(createMetricsClient(where)).rejects.toMatchObject({
+      code: "METRICS_PLACE",
+      message: expect.stringContaining("say redis or lake"),
+    });
+  }
+  const lake = `${folder.path}/nowhere`;
+  await expect(createMetricsClient({ lake })).rejects.toMatchObject({ code: "METRICS_NO_LAKE", value: lake });
+});
 
 describe.skipIf(!redisAvailable)("in Redis", () => {
   const redis = useRedis();

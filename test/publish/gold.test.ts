@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { summary } from "../../jobs/commands/step-command.ts";
 import { appendRows } from "../../lakehouse/delta/change/append.ts";
 import { overwriteRows } from "../../lakehouse/delta/change/overwrite.ts";
 import { createTable } from "../../lakehouse/delta/create.ts";
@@ -227,4 +228,16 @@ it("publishes a model several times, to several targets, and goes on where one o
   await expect(rollback(target, healed, ["nothing"])).rejects.toMatchObject({
     code: "PUBLISH_UNKNOWN_METRIC",
   });
+});
+
+it("a new version of the same rows writes none of them, and the summary says so", async () => {
+  const lake = await goldLake(TEN);
+  const target = new EmbeddedTarget(new MemoryStore());
+  const pipeline = pipelineOf([{}, { name: "other" }]);
+  const step = { pipeline: "shop", step: "publish" as const, durationMs: 0, rows: 0 };
+  const said = async () => summary([{ ...step, tables: await run(lake, target, pipeline) }]);
+  expect(await said()).toContain("published new versions of 2 of 2 sets (20 rows, 20 of them written)");
+  expect(await said()).toContain("published nothing: no change in 2 sets");
+  await overwriteRows(lake.table("shop/gold/top"), TEN);
+  expect(await said()).toContain("published new versions of 2 of 2 sets (20 rows, 0 of them written)");
 });

@@ -176,7 +176,13 @@ it.each([
 
 it.each([
   ["no schedule at all", "{}", ["start"], "no pipeline has a schedule", "schedules:"],
-  ["no such time", `{ a: { cron: "61 * * * *" } }`, ["schedule", "ls"], "pipelines.0.schedules.a.cron", "61"],
+  [
+    "no such time",
+    `{ a: { cron: "61 * * * *" } }`,
+    ["schedule", "ls"],
+    '"schedules.a.cron" of pipeline',
+    "61",
+  ],
   ["a day that never comes", `{ a: { cron: "0 0 30 2 *" } }`, ["start"], "schedules.a.cron"],
   [
     "no such zone",

@@ -5,19 +5,23 @@ import { expect, it } from "vitest";
 import { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { Lake, openStore } from "../../lakehouse/lake.ts";
 import { createMetricsClient } from "../../layers/publish/client.ts";
+import { parseMetrics, sampleValue } from "../observe/prometheus-text.ts";
 import { SHOP_TABLES, writeShop } from "../observe/shop-project.ts";
 import { Started } from "../observe/started.ts";
+import { useCutOff } from "../support/cut-off.ts";
 import { useFolder } from "../support/folder.ts";
 import { queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
 
 const folder = useFolder();
 const database = useDatabase();
+const way = useCutOff(() => database.url);
 
 /** A project over an empty table of its own. */
 async function project(follow: string): Promise<string> {
   const path = `${folder.path}/${crypto.randomUUID()}`;
   await mkdir(path);
+  way.mend();
   // Of the project before.
   await database.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
   await database.query("DROP TABLE IF EXISTS orders");
@@ -27,7 +31,9 @@ async function project(follow: string): Promise<string> {
 }
 
 const start = (path: string, ...args: string[]) =>
-  new Started(path, ["--json", "--verbose", "--lease", "3", ...args], { DATABASE_URL: database.url });
+  new Started(path, ["--json", "--verbose", "--lease", "3", ...args], {
+    DATABASE_URL: way.through(database.url),
+  });
 
 /** Ids in bronze, one for each row that says so. */
 async function idsInBronze(path: string): Promise<number[]> {
@@ -71,6 +77,39 @@ it("rows are in bronze soon after their commit, without any due time, and it end
   );
   expect(slot).toEqual({ active: false });
   expect(started.complaints).toBe("");
+});
+
+it("a source that goes away is told at once, and is no secret to probes, until it is back", async () => {
+  const path = await project("true");
+  const started = start(path, "--port", "0");
+  const { url } = await started.logged("watched");
+  /** Whether it says that it is ready, that it follows, and that it is in trouble. */
+  const probes = async () => {
+    const { status } = await fetch(`${String(url)}/readyz`);
+    const found = parseMetrics(await (await fetch(`${String(url)}/metrics`)).text());
+    const about = { schedule: "shop.live" };
+    const flags = ["following", "trouble"].map((name) => sampleValue(found, `ingot_schedule_${name}`, about));
+    return [status, ...flags];
+  };
+  await database.query("INSERT INTO orders VALUES (1, 'a', 1)");
+  await started.logged("batch", () => taken(started) >= 1);
+  expect(await probes()).toEqual([200, 1, 0]);
+  way.cut();
+  expect(await started.logged("trouble")).toMatchObject({
+    level: "warn",
+    job: "shop.live",
+    error: { code: expect.stringMatching(/^POSTGRES_(UNREACHABLE|CONNECTION_LOST)$/) },
+  });
+  // At the first failure, not when it has given up.
+  expect(started.lines.filter(({ msg }) => msg === "followed")).toEqual([]);
+  expect(await probes()).toEqual([503, 0, 1]);
+  await database.query("INSERT INTO orders VALUES (2, 'a', 1)");
+  way.mend();
+  await started.logged("working", ({ again }) => again === true);
+  await started.logged("batch", () => taken(started) >= 2);
+  expect(await probes()).toEqual([200, 1, 0]);
+  expect(await started.signal("SIGTERM")).toBe("SIGTERM");
+  expect(await idsInBronze(path)).toEqual(upTo(2));
 });
 
 it("a metric follows what is written; killed, another process goes on, and no row is there twice", async () => {

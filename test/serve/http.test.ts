@@ -26,6 +26,7 @@ const PUBLISH = [
   { model: "top", name: "rows", title: "Rows", as: lookup },
   { model: "top", name: "pairs", title: "Pairs", as: { kind: "lookup", by: ["i", "filler"] } as const },
   { model: "top", name: "nothing", title: "Never published" },
+  { model: "top", name: "late", title: "Published before it was declared a lookup", as: lookup },
 ];
 /** What answers hold, as far as tests look at it. */
 interface Body {
@@ -51,6 +52,7 @@ function suite(open: () => Promise<{ target: PublishTarget; source: ReturnType<t
     const hostile = ["events", "..", "a/b", "100%", "ü ?#", "", "%2e", "a:b", "__proto__"];
     const rows = hostile.map((i) => ({ i, version: 1, filler: "x" }));
     await target.publish(publicationOf("shop/rows", { version: 1, form: lookup, rows }));
+    await target.publish(publicationOf("shop/late", { version: 1 }));
     await target.publish({
       ...publicationOf("shop/pairs", { version: 1, form: { kind: "lookup", by: ["i", "filler"] } }),
       rows: async function* () {
@@ -153,6 +155,7 @@ function suite(open: () => Promise<{ target: PublishTarget; source: ReturnType<t
       ["/v1/shop/nothing", {}, 404, "NOT_PUBLISHED"],
       ["/v1/shop/top/1", {}, 400, "NOT_A_LOOKUP"],
       ["/v1/shop/rows/none", {}, 404, "ROW_UNKNOWN"],
+      ["/v1/shop/late/1", {}, 503, "NOT_YET_A_LOOKUP"],
       ["/v1/shop/rows/a/b", {}, 400, "KEY_INVALID"],
       ["/v1/shop/pairs/a", {}, 400, "KEY_INVALID"],
       ["/v1/shop/top?format=xml", {}, 400, "FORMAT_UNKNOWN"],

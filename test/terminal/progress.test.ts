@@ -6,18 +6,20 @@ import { createProgress } from "../../jobs/terminal/progress.ts";
 import { liveLines, plainLine } from "../../jobs/terminal/progress-lines.ts";
 import type { Task } from "../../jobs/terminal/progress-tasks.ts";
 import { styleFor } from "../../jobs/terminal/style.ts";
+import { terminalWidth } from "../../jobs/terminal/terminal-size.ts";
 import { widthOf } from "../../jobs/terminal/text.ts";
 
 /** A stream that remembers what was written, with a screen's size. */
 class Screen extends PassThrough {
   readonly isTTY = true;
-  readonly columns = 100;
+  readonly columns: number;
   readonly rows: number;
   readonly writes: string[] = [];
 
-  constructor(rows = 24) {
+  constructor(rows = 24, columns = 100) {
     super();
     this.rows = rows;
+    this.columns = columns;
     this.on("data", (chunk) => this.writes.push(stripVTControlCharacters(String(chunk))));
   }
 }
@@ -108,6 +110,21 @@ describe("live progress", () => {
     expect(kept?.length).toBeGreaterThan(0);
     const longest = Math.max(...stream.writes.map((text) => text.split("\n").length));
     expect(longest).toBeLessThanOrEqual(7);
+  });
+
+  test("a terminal that does not know its size is one of 80 columns and 24 lines", () => {
+    const stream = new Screen(0, 0);
+    const progress = createProgress({ stream, isTTY: true, now });
+    progress.onProgress({ task: "bronze.orders", state: "running", rows: 12 });
+    expect(stream.writes.join("")).toContain("bronze.orders");
+    const before = stream.writes.length;
+    progress.finish();
+    expect(stream.writes.slice(before).join("")).toMatch(/bronze\.orders.*12/);
+    expect([
+      terminalWidth({ columns: 0 }, 160),
+      terminalWidth({}, 160),
+      terminalWidth({ columns: 9 }),
+    ]).toEqual([80, 160, 9]);
   });
 
   test("no line is wider than asked for", () => {

@@ -143,6 +143,19 @@ it("goes down to changes in bronze, with their place in the WAL and the commit t
   });
 });
 
+it("follows a key whose row is gone, to the changes that took it away", async () => {
+  const { trace, write, buildAll } = await shop();
+  await write("orders", [{ op: "d", values: ["7", "NULL", "NULL", "NULL", "NULL"], lsn: 90, seq: 0 }]);
+  await buildAll();
+  const root = await trace("silver.orders", [["ID", "7"]]);
+  expect(root).toMatchObject({ rows: 0, shown: [], notes: [expect.stringContaining("no such row")] });
+  const bronze = inputOf(root, "bronze.orders");
+  expect(bronze.origins?.map(({ operation }) => operation)).toEqual(["d", "r"]);
+  // Whatever else is asked for: a row that never was has nothing behind it, and another condition names no key.
+  expect(inputOf(await trace("silver.orders", [["id", "999"]]), "bronze.orders").rows).toBe(0);
+  expect(inputOf(await trace("silver.orders", [["amount", "-1"]]), "bronze.orders").rows).toBe(0);
+});
+
 it("matches rows of models without groups by the columns that their key comes from", async () => {
   const { trace } = await shop();
   const ranking = await trace("gold.ranking", [["customer", "2"]], { column: "orders" });

@@ -1,8 +1,10 @@
 /** The difference of two tables as a terminal shows it. */
+
 import type { Difference } from "../../../layers/diff/diff.ts";
 import { groupDigits } from "../../terminal/numbers.ts";
 import { type Style, styleFor } from "../../terminal/style.ts";
 import { renderTable } from "../../terminal/table.ts";
+import { terminalWidth } from "../../terminal/terminal-size.ts";
 import { printable } from "../../terminal/text.ts";
 
 /** Counts first, then what differs in columns, then rows that one side alone has. */
@@ -70,7 +72,7 @@ function columns({ columns: found, left, right }: Difference): string {
     n === null ? "" : groupDigits(Number(n)),
     ...rest,
   ]);
-  return `\n${renderTable({ columns: names, rows: cells }, { width: process.stdout.columns ?? 160 })}\n`;
+  return `\n${renderTable({ columns: names, rows: cells }, { width: terminalWidth(process.stdout, 160) })}\n`;
 }
 
 function examples({ left, right, onlyLeftExamples, onlyRightExamples }: Difference, style: Style): string {

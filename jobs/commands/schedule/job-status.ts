@@ -42,18 +42,22 @@ export async function jobStatus(
 }
 
 /** Schedule, when, next, last, state. */
-export function statusRow(status: JobStatus, now: number): (string | null)[] {
+export function statusRow(status: JobStatus, now: number): string[] {
   const { schedule, when, nextDue: next, paused } = status;
   const due =
-    next === undefined || paused !== undefined ? null : `in ${formatDuration(Date.parse(next) - now)}`;
+    paused !== undefined
+      ? "when resumed"
+      : next === undefined
+        ? ""
+        : `in ${formatDuration(Date.parse(next) - now)}`;
   return [schedule, when, due, lastText(status, now), stateText(status, now)];
 }
 
-function lastText({ last, lastExtra }: JobStatus, now: number): string | null {
+function lastText({ last, lastExtra }: JobStatus, now: number): string {
   const [newest] = [last, lastExtra]
     .flatMap((run) => run ?? [])
     .sort((a, b) => Date.parse(b.endedAt) - Date.parse(a.endedAt));
-  if (newest === undefined) return null;
+  if (newest === undefined) return "never";
   const { status, endedAt, startedAt, attempts, error } = newest;
   const tries = attempts > 1 ? `, ${attempts} attempts` : "";
   const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));

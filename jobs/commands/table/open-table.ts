@@ -26,7 +26,7 @@ export interface Opened {
 /** What every sub-command says of its argument. */
 export const TABLE_ARGUMENT = [
   "<table>",
-  "folder with _delta_log inside, s3:// address, or pipeline.layer.table",
+  "folder with _delta_log inside, s3:// address, layer.table, or pipeline.layer.table",
 ] as const;
 
 /** Least memory for work on whole tables, in megabytes, where nobody says otherwise. */
@@ -73,19 +73,27 @@ interface Located {
   readonly config?: LoadedConfig;
 }
 
-/** A path that exists wins; else `pipeline.layer.table` or `pipeline/layer/table` in the configured lake. */
+/** A path that exists wins; else `pipeline.layer.table` in the configured lake, or `layer.table` of one pipeline. */
 async function locate(name: string, options: GlobalOptions): Promise<Located> {
   if (isAddress(name) || (await isThere(name))) return { store: openStore(name) };
   const parts = partsOf(name);
-  if (parts === undefined) throw noTable(name, "a folder with _delta_log inside, or pipeline.layer.table");
+  if (parts === undefined)
+    throw noTable(name, "a folder with _delta_log inside, layer.table or pipeline.layer.table");
   const config = await loadConfig(options.config).catch((error: unknown) => {
     if (codeOf(error) !== "CONFIG_MISSING" || options.config !== undefined) throw error;
-    throw noTable(name, "a folder with _delta_log inside, or pipeline.layer.table below an ingot.config.ts");
+    throw noTable(name, "a folder with _delta_log inside, or layer.table below an ingot.config.ts");
   });
   const root = openStore(lakeRootOf(config), config.config.s3);
-  const store = root.within(parts.join("/"));
-  if ((await store.list("_delta_log/")).length > 0) return { store, config };
-  throw noTable(name, await tablesOf(root, config));
+  const pipelines = parts.length === 3 ? [[]] : config.config.pipelines.map((pipeline) => [pipeline.name]);
+  const found: (readonly string[])[] = [];
+  for (const pipeline of pipelines) {
+    const path = [...pipeline, ...parts];
+    if ((await root.within(path.join("/")).list("_delta_log/")).length > 0) found.push(path);
+  }
+  const [path] = found;
+  if (path === undefined) throw noTable(name, await tablesOf(root, config));
+  if (found.length > 1) throw severalTables(name, found);
+  return { store: root.within(path.join("/")), config };
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -97,7 +105,9 @@ async function isThere(path: string): Promise<boolean> {
 
 function partsOf(name: string): readonly string[] | undefined {
   const parts = name.split(name.includes("/") ? "/" : ".");
-  const isName = parts.length === 3 && parts.every((part) => part !== "" && part !== "." && part !== "..");
+  const isName =
+    (parts.length === 3 || parts.length === 2) &&
+    parts.every((part) => part !== "" && part !== "." && part !== "..");
   return isName ? parts : undefined;
 }
 
@@ -118,6 +128,15 @@ function noTable(name: string, allowed: string): TerminalError {
     value: name,
     allowed,
     next: "Check the path or the name; `ingot status` lists the tables of the lake.",
+  });
+}
+
+function severalTables(name: string, found: readonly (readonly string[])[]): TerminalError {
+  return new TerminalError(`${name} is of several pipelines`, {
+    code: "TABLE_UNKNOWN",
+    value: name,
+    allowed: found.map((path) => path.join(".")).join(", "),
+    next: "Name its pipeline too.",
   });
 }
 

@@ -1,9 +1,11 @@
 /** A trace as a terminal shows it: a tree of tables, under each some of its rows. */
+
 import type { BronzeOrigin, FoundBy, PublishedState, TracedTable } from "../../../layers/trace/traced.ts";
 import { formatCell } from "../../terminal/cell.ts";
 import { groupDigits } from "../../terminal/numbers.ts";
 import { type Style, styleFor } from "../../terminal/style.ts";
 import { renderTable } from "../../terminal/table.ts";
+import { terminalWidth } from "../../terminal/terminal-size.ts";
 import { printable } from "../../terminal/text.ts";
 
 interface ShownTrace {
@@ -66,7 +68,7 @@ function draw(node: TracedTable, first: string, rest: string, style: Style, line
 }
 
 function rowsTable({ columns, shown, origins, rows }: TracedTable, indent: number): string {
-  const width = Math.max(40, (process.stdout.columns ?? 160) - indent - 1);
+  const width = Math.max(40, terminalWidth(process.stdout, 160) - indent - 1);
   const more = origins === undefined ? [] : ORIGIN.map(([name]) => ({ name }));
   const cells = shown.map((row, i) => {
     const origin = origins?.[i];

@@ -1,8 +1,10 @@
 /** The result of a verification as a terminal shows it. */
+
 import type { TableVerification } from "../../../layers/bronze/verify/report.ts";
 import { formatBytes, formatDuration, groupDigits } from "../../terminal/numbers.ts";
 import { styleFor } from "../../terminal/style.ts";
 import { renderTable } from "../../terminal/table.ts";
+import { terminalWidth } from "../../terminal/terminal-size.ts";
 import { printable } from "../../terminal/text.ts";
 
 export interface VerifiedTable extends TableVerification {
@@ -24,7 +26,7 @@ export function renderVerification(tables: readonly VerifiedTable[]): string {
     { name: "different", type: "BIGINT" },
     { name: "repaired", type: "BIGINT" },
     { name: "ranges" },
-    { name: "rows read" },
+    { name: "read" },
     { name: "time" },
   ];
   const rows = tables.map((t) => [
@@ -40,7 +42,7 @@ export function renderVerification(tables: readonly VerifiedTable[]): string {
     formatBytes(t.bytes),
     formatDuration(t.durationMs),
   ]);
-  const summary = renderTable({ columns, rows }, { width: process.stdout.columns ?? 160 });
+  const summary = renderTable({ columns, rows }, { width: terminalWidth(process.stdout, 160) });
   return `${summary}\n${tables.map(renderDetails).join("")}${renderVerdict(tables)}`;
 }
 

@@ -31,7 +31,11 @@ export async function versionAt(store: ObjectStore, millis: number): Promise<num
     value: isoTime(millis),
     allowed: `${from} (version ${first}) to ${to} (version ${last})`,
     next:
-      millis > newest ? "Leave the time out for the newest version." : "Older versions were cleaned away.",
+      millis > newest
+        ? "Leave the time out for the newest version."
+        : first === 0
+          ? `The table is no older: its first version is of ${from}.`
+          : "Older versions were cleaned away.",
   });
 }
 

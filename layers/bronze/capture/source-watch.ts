@@ -11,6 +11,15 @@ import { connect, disconnect } from "../postgres/connect.ts";
 
 /** Milliseconds between looks. */
 const LOOK_EVERY = 5_000;
+/** Milliseconds for an answer: a network that takes everything and brings nothing back ends no connection. */
+const PATIENCE = 15_000;
+
+export interface WatchTimes {
+  /** Milliseconds between looks. */
+  readonly every?: number | undefined;
+  /** Milliseconds that the source has for each answer. */
+  readonly patience?: number | undefined;
+}
 
 export interface SourceWatch {
   /** Resolves when the source is not what it was when the watch began, or that cannot be told any more. */
@@ -40,11 +49,11 @@ const DIGEST_SQL = `
      WHERE root IN (SELECT root FROM family GROUP BY root HAVING count(*) > 1))
   SELECT coalesce(md5(string_agg(line, E'\\n' ORDER BY line)), '') AS digest FROM lines`;
 
-/** Watches what the pipeline takes. `every`: milliseconds between looks. */
+/** Watches what the pipeline takes. */
 export async function watchSource(
   connectionString: string,
   { source }: PipelineDefinition,
-  every: number = LOOK_EVERY,
+  { every = LOOK_EVERY, patience = PATIENCE }: WatchTimes = {},
 ): Promise<SourceWatch> {
   const named = Object.entries(source.tables);
   const parameters = [
@@ -52,7 +61,7 @@ export async function watchSource(
     named.map(([, { schema }]) => schema ?? "public"),
     named.map(([bronze, { table }]) => table ?? bronze),
   ];
-  const client = await connect(connectionString);
+  const client = await connect(connectionString, { patience });
   const over = new AbortController();
   try {
     const first = await digestOf(client, parameters);
@@ -61,7 +70,7 @@ export async function watchSource(
       while ((await digestOf(client, parameters)) === first);
     };
     return {
-      // A connection that is lost says nothing of the source: a new beginning looks at it anew.
+      // A connection that is lost, or silent, says nothing of the source: a new beginning looks at it anew.
       changed: look().catch(() => {}),
       end: async () => {
         over.abort();

@@ -212,7 +212,10 @@ async function missingTable(client: pg.Client, schema: string, name: string): Pr
     code: "POSTGRES_NO_TABLE",
     value: `${schema}.${name}`,
     allowed: others.rows.map((row) => row.name).join(", ") || "none: the database holds no tables",
-    next: "Check the name in the pipeline's `source`, and its `schema` where it is not public.",
+    next:
+      others.rows.length > 0
+        ? "Check the name in the pipeline's `source`, and its `schema` where it is not public."
+        : "Say which database is meant: export DATABASE_URL=postgres://…. Without it, and without `database` in the configuration, the source is an embedded database, which begins empty.",
   });
 }
 

@@ -25,7 +25,7 @@ export function readError(error: unknown): unknown {
     });
   }
   // Class 08 and 57: the connection or the server went away. A message without code is the client's own.
-  const cut = /Connection terminated|not queryable|Client was closed/.test(message);
+  const cut = /Connection terminated|not queryable|Client was closed|Query read timeout/.test(message);
   // A shared snapshot ends with the connection that took it.
   const orphaned = /^(snapshot ".*" does not exist|invalid snapshot identifier)/.test(message);
   if (/^(08|57)/.test(code) || ["ECONNRESET", "EPIPE"].includes(code) || cut || orphaned) {

@@ -12,6 +12,8 @@ const shownSchema = z.object({
   fingerprint: z.string(),
   digest: z.string(),
   rows: z.number().int(),
+  /** Form of the set; absent in what was published before it was written down. */
+  kind: z.string().optional(),
   /** Files with the rows, one a line, below the set's folder. */
   files: z.array(z.string()),
 });

@@ -56,7 +56,10 @@ export function redisError(error: unknown, name: string): unknown {
     });
   }
   if (/MISCONF|NOREPLICAS/.test(message) || retryCodes(error, true).length > 0) {
-    return new TransientError(`${name} cannot be written to: ${message}`, {
+    // What the client says of a connection speaks of its own options.
+    const isLost = LOST_CONNECTION.test(message);
+    const why = isLost ? "cannot be reached, or does not answer" : `cannot be used: ${message}`;
+    return new TransientError(`${name} ${why}`, {
       ...details,
       code: "REDIS_UNAVAILABLE",
       next: "Check the server and its log; readers still see the version before.",

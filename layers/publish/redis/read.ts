@@ -1,6 +1,6 @@
 /** Reading a version from Redis: its pointer, then its rows page by page; what is gone by then has a successor. */
 import type { PublishedRow, PublishedVersion } from "../target.ts";
-import { isExpired, MOST_TRIES, parseRow, readContention } from "../version-schema.ts";
+import { isExpired, MOST_TRIES, noLookup, parseRow, readContention } from "../version-schema.ts";
 import type { RedisClient } from "./connect.ts";
 import { rowKey } from "./keys.ts";
 import { type Current, readPointer } from "./pointer.ts";
@@ -29,7 +29,7 @@ export function readLookupRow(
   now: number,
 ): Promise<PublishedRow | undefined> {
   const found = settled(client, set, now, async (prefix, current) => {
-    if (current.kind !== "lookup") return { row: undefined };
+    if (current.kind !== "lookup") throw noLookup(set, current.kind);
     const digest = await client.hget(current.key, id);
     // A manifest that is gone says nothing of its rows.
     if (digest === null) return (await client.exists(current.key)) === 1 ? { row: undefined } : undefined;
