@@ -5,7 +5,6 @@ import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
 import { optimizeTable } from "../../lakehouse/delta/maintain/optimize.ts";
 import { field, type StructType } from "../../lakehouse/delta/schema.ts";
-import { TerminalError } from "../../lakehouse/errors.ts";
 import { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { META_FIELDS, SOURCE_DOMAIN } from "../../layers/definition/bronze-columns.ts";
@@ -16,10 +15,10 @@ import { readModels } from "../../layers/models/model.ts";
 import { brokenRules, heldRows } from "../../layers/models/quarantine/read-quarantine.ts";
 import { defineTable, integer, long, text } from "../../schemas/index.ts";
 import { useDuckDb } from "../support/duckdb.ts";
-import { faultyStore } from "../support/faulty-store.ts";
 import { useFolder } from "../support/folder.ts";
 import { newLake, queryTable } from "../support/lake.ts";
 import { writeRows } from "../support/rows.ts";
+import { dyingLake } from "./dying-lake.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
@@ -162,18 +161,6 @@ const textOf = (row: Record<string, unknown>) =>
 function idAndRules(held: string): string {
   const [, rules, raw] = JSON.parse(held) as [unknown, string[], { id: string }];
   return `${raw.id} ${rules.sort().join()}`;
-}
-
-/** The lake in a process that is killed before it writes its nth commit. */
-function dyingLake(lake: Lake, commits: number): Lake {
-  let left = commits;
-  const dies = async () => {
-    if (left-- <= 0) throw new TerminalError("killed", { code: "TEST_KILLED" });
-  };
-  return new Lake(
-    faultyStore(lake.store, ({ method }) => (method === "putIfAbsent" ? { before: dies } : undefined)),
-    duckdb,
-  );
 }
 
 const good = (id: number, lsn = id): Event => ({ op: "u", id, even: 2, grade: "1", lsn });

@@ -4,8 +4,7 @@ import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { identifiers } from "../../lakehouse/duckdb/quote.ts";
-import { TerminalError } from "../../lakehouse/errors.ts";
-import { Lake } from "../../lakehouse/lake.ts";
+import type { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { META } from "../../layers/definition/bronze-columns.ts";
 import { aggregate, scd2 } from "../../layers/definition/model.ts";
@@ -14,10 +13,10 @@ import { build } from "../../layers/models/build.ts";
 import { heldRows } from "../../layers/models/quarantine/read-quarantine.ts";
 import { date, decimal, defineTable, double, long, text, timestamp } from "../../schemas/index.ts";
 import { useDuckDb } from "../support/duckdb.ts";
-import { faultyStore } from "../support/faulty-store.ts";
 import { useFolder } from "../support/folder.ts";
 import { newLake, queryTable } from "../support/lake.ts";
 import { brokenOf, historyOf, type Item, type ItemChange, KEY, keyOf, writeItems } from "./bronze-items.ts";
+import { dyingLake } from "./dying-lake.ts";
 
 const duckdb = await useDuckDb();
 const folder = useFolder();
@@ -140,18 +139,6 @@ class Source {
         return rows;
     }
   }
-}
-
-/** The lake in a process that is killed before it writes its nth commit. */
-function dyingLake(lake: Lake, commits: number): Lake {
-  let left = commits;
-  const dies = async () => {
-    if (left-- <= 0) throw new TerminalError("killed", { code: "TEST_KILLED" });
-  };
-  const store = faultyStore(lake.store, ({ method }) =>
-    method === "putIfAbsent" ? { before: dies } : undefined,
-  );
-  return new Lake(store, duckdb);
 }
 
 const COLUMNS = `${identifiers(KEY)}, name, amount, epoch_us(valid_from) AS f, epoch_us(valid_to) AS t`;

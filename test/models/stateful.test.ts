@@ -3,8 +3,8 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
-import { TerminalError } from "../../lakehouse/errors.ts";
-import { Lake } from "../../lakehouse/lake.ts";
+import type { TerminalError } from "../../lakehouse/errors.ts";
+import type { Lake } from "../../lakehouse/lake.ts";
 import { ignoreProgress } from "../../lakehouse/progress.ts";
 import { merge, stateful } from "../../layers/definition/model.ts";
 import { type PipelineDefinition, postgres } from "../../layers/definition/pipeline.ts";
@@ -12,9 +12,9 @@ import { build } from "../../layers/models/build.ts";
 import { runModelTest } from "../../layers/models/model-test.ts";
 import { defineTable, long, text, timestamp } from "../../schemas/index.ts";
 import { useDuckDb } from "../support/duckdb.ts";
-import { faultyStore } from "../support/faulty-store.ts";
 import { useFolder } from "../support/folder.ts";
 import { newLake, queryTable } from "../support/lake.ts";
+import { dyingLake } from "./dying-lake.ts";
 import { type Change, writeChanges } from "./shop.ts";
 
 const duckdb = await useDuckDb();
@@ -176,18 +176,6 @@ const change = (lsn: number, op: Change["op"], id: number, order: Partial<Order>
   return { op, values, lsn, seq: 1 };
 };
 const write = (lake: Lake, changes: readonly Change[]) => writeChanges(lake, duckdb, "orders", changes);
-
-/** The lake in a process that is killed before it writes its nth commit. */
-function dyingLake(lake: Lake, commits: number): Lake {
-  let left = commits;
-  const dies = async () => {
-    if (left-- <= 0) throw new TerminalError("killed", { code: "TEST_KILLED" });
-  };
-  return new Lake(
-    faultyStore(lake.store, ({ method }) => (method === "putIfAbsent" ? { before: dies } : undefined)),
-    duckdb,
-  );
-}
 
 /** One model or several were stopped, and by nothing else. */
 function expectKilled({ code, value }: TerminalError): void {

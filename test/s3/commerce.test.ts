@@ -72,7 +72,8 @@ describe.skipIf(!s3Available() || !redisAvailable)("the shop", () => {
     same(async (place) => {
       const { steps } = await place.json<Steps>(...args);
       return steps.map(({ rows, tables }) => ({
-        rows,
+        // All publish to one Redis, where what is equal is not written again.
+        rows: tables.some(({ metric }) => metric !== undefined) ? undefined : rows,
         tables: tables
           .map(({ table, model, metric, status, rows: taken }) => ({ table, model, metric, status, taken }))
           .toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
