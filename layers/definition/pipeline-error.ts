@@ -24,7 +24,7 @@ export function pipelineError(error: z.ZodError, values: unknown, file: string):
     {
       code: "CONFIG_INVALID",
       value: at(pipeline, path),
-      ...(unknown === undefined ? { allowed: issue.message } : {}),
+      allowed: unknown === undefined ? issue.message : "what the type PipelineDefinition has there",
       next: `Correct ${where}.`,
     },
   );
