@@ -7,6 +7,7 @@ const report = process.env.INGOT_TEST_REPORT;
 /** Those that take a minute or so begin first: none of them is left alone at the end. */
 const LONG = [
   "interop/others-read",
+  "interop/spark-writes",
   "schedule/kill",
   "s3/commerce",
   "models/graph-random",
