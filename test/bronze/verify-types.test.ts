@@ -148,7 +148,7 @@ it("hashes rows of every type alike in Postgres and in the lake", async () => {
       }
       await database.query(`DROP TABLE ${name}`);
     }),
-    { numRuns: 8 },
+    { numRuns: 5 },
   );
 });
 
@@ -187,6 +187,6 @@ it("finds any single value that is another one, repairs it, and then finds none"
       }
       await database.query(`DROP TABLE ${name}`);
     }),
-    { numRuns: 6 },
+    { numRuns: 4 },
   );
 });

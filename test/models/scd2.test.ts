@@ -202,6 +202,6 @@ it("keeps the history that the changes make one by one, wherever a run stops", a
       const downstream = (of: Lake) => queryTable(of, "shop/gold/versions", "FROM t ORDER BY ALL");
       expect(await downstream(lake)).toEqual(await downstream(other));
     }),
-    { numRuns: 12 },
+    { numRuns: 10 },
   );
 }, 300_000);
