@@ -7,6 +7,7 @@ import { maskSecrets } from "../lakehouse/secrets.ts";
 import { outrun } from "../layers/bronze/commit-outcome.ts";
 import { type IngestReport, type LoadOptions, load } from "../layers/bronze/ingest.ts";
 import { keepUp } from "../layers/bronze/keep-up.ts";
+import { PATIENCE } from "../layers/bronze/sync-beside.ts";
 import type { PipelineDefinition } from "../layers/definition/pipeline.ts";
 import { type JournalEntry, recordRun } from "../layers/journal.ts";
 import { reportBuild } from "../layers/lineage/open-lineage/report-build.ts";
@@ -18,9 +19,6 @@ import { type BuildOutcome, type BuildReport, buildError } from "../layers/model
 import { type PublishReport, publish } from "../layers/publish/publish.ts";
 import { tracedStep } from "./observe/tracing-steps.ts";
 import type { Runtime } from "./runtime.ts";
-
-/** Milliseconds in which another run that reads the slot has to get on, or Postgres to notice that one was killed. */
-const SLOT_PATIENCE = 30_000;
 
 /** What a step did, as `--json` prints it. */
 export interface StepReport {
@@ -58,7 +56,7 @@ async function ingest(
     const context = { lake, connectionString, concurrency: config.concurrency, onProgress };
     const tables = await (step === "load"
       ? retrying(() => load(context, pipeline, options), { codesOf: outrun })
-      : keepUp(context, pipeline, { patience: SLOT_PATIENCE }));
+      : keepUp(context, pipeline, { patience: PATIENCE }));
     const entries = tables.map((t) => entry(t.table, t.status, t.rows, t.rows, t.bytes, t.version));
     return { tables, entries };
   });

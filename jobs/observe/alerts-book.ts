@@ -6,21 +6,12 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
-import type { Condition, Verdict } from "./alerts-condition.ts";
+import { type Condition, conditionSchema, type Verdict } from "./alerts-condition.ts";
 
-const incidentSchema = z.object({
+const incidentSchema = conditionSchema.extend({
   /** The same in all that is told of it. */
   id: z.string(),
   key: z.string(),
-  alert: z.enum(["failure", "staleness", "quarantine", "slot"]),
-  subject: z.string(),
-  since: z.number(),
-  summary: z.string(),
-  details: z.record(z.string(), z.union([z.string(), z.number()])),
-  runId: z.string().optional(),
-  next: z.string(),
-  size: z.number().optional(),
-  gravity: z.number().optional(),
   /** When it was over. */
   resolvedAt: z.number().optional(),
   /** When it was told last, how often, how much of it there was then, and how bad it was. */

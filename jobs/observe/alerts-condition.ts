@@ -1,25 +1,28 @@
 /** What an alert is about: something that is not as it should be, or that is as it should be again. */
 
-/** As the setting `alerts.on` has them. */
-export type AlertKind = "failure" | "staleness" | "quarantine" | "slot";
+import { z } from "zod";
 
-export interface Condition {
-  readonly alert: AlertKind;
+export const conditionSchema = z.object({
+  /** As the setting `alerts.on` has them. */
+  alert: z.enum(["failure", "staleness", "quarantine", "slot"]),
   /** `commerce.refresh`, `gold.daily_revenue`, the name of a slot. */
-  readonly subject: string;
+  subject: z.string(),
   /** Milliseconds since the epoch. */
-  readonly since: number;
+  since: z.number(),
   /** One line, free of secrets. */
-  readonly summary: string;
-  readonly details: Readonly<Record<string, string | number>>;
-  readonly runId?: string | undefined;
+  summary: z.string(),
+  details: z.record(z.string(), z.union([z.string(), z.number()])),
+  runId: z.string().optional(),
   /** What to do about it. */
-  readonly next: string;
+  next: z.string(),
   /** How much of it there is: it is told again when it has doubled. */
-  readonly size?: number | undefined;
+  size: z.number().optional(),
   /** How bad it is, of its kind: it is told again when it has got worse. */
-  readonly gravity?: number | undefined;
-}
+  gravity: z.number().optional(),
+});
+
+export type Condition = Readonly<z.output<typeof conditionSchema>>;
+export type AlertKind = Condition["alert"];
 
 /** What was found out about one thing. */
 export interface Verdict {

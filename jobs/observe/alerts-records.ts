@@ -4,7 +4,7 @@ import { messageOf } from "../../lakehouse/errors.ts";
 import { maskSecrets } from "../../lakehouse/secrets.ts";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
 import { type DoneRun, RunRecords } from "../../layers/schedule/run-records.ts";
-import { eventError } from "../scheduler/carry-out.ts";
+import { eventError } from "../scheduler/events.ts";
 import type { Verdict } from "./alerts-condition.ts";
 import { failure } from "./alerts-runs.ts";
 

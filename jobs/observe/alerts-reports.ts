@@ -6,21 +6,13 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { ObjectStore } from "../../lakehouse/store/store.ts";
-import type { Condition, Verdict } from "./alerts-condition.ts";
+import { type Condition, conditionSchema, type Verdict } from "./alerts-condition.ts";
 
 const reportSchema = z.object({
   key: z.string(),
   /** How often it was written: its sign of life. */
   renewal: z.number(),
-  condition: z.object({
-    alert: z.enum(["failure", "staleness", "quarantine", "slot"]),
-    subject: z.string(),
-    since: z.number(),
-    summary: z.string(),
-    details: z.record(z.string(), z.union([z.string(), z.number()])),
-    runId: z.string().optional(),
-    next: z.string(),
-  }),
+  condition: conditionSchema,
 });
 
 type Known = Verdict & { readonly condition: Condition };

@@ -1,7 +1,7 @@
 /** The parts of an observation: each may fail or hang, and the others are there all the same. */
 import { codeOf, TransientError } from "../../lakehouse/errors.ts";
-import { eventError } from "../scheduler/carry-out.ts";
 import type { EventError } from "../scheduler/events.ts";
+import { eventError } from "../scheduler/events.ts";
 
 /** A part that could not be looked at. */
 export interface ObservationError {

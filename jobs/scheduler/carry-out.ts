@@ -1,11 +1,10 @@
 /** A run from its first attempt to its last, under a lease that its caller holds. */
 import { randomUUID } from "node:crypto";
-import { codeOf, messageOf, TerminalError, TransientError } from "../../lakehouse/errors.ts";
+import { codeOf, TerminalError, TransientError } from "../../lakehouse/errors.ts";
 import type { Lease } from "../../lakehouse/lease/held-lease.ts";
-import { maskSecrets } from "../../lakehouse/secrets.ts";
 import type { Claim, DoneRun } from "../../layers/schedule/run-records.ts";
 import type { StepReport } from "../steps.ts";
-import type { EventError } from "./events.ts";
+import { eventError } from "./events.ts";
 import type { Job, Services } from "./job.ts";
 import { linkedSignal } from "./linked-signal.ts";
 
@@ -32,11 +31,6 @@ export interface DueRun {
   readonly lease: Lease;
   readonly log: RunLog;
   readonly consumed?: Readonly<Record<string, string>>;
-}
-
-/** What was thrown, for people and logs: without secrets. */
-export function eventError(error: unknown): EventError {
-  return { code: codeOf(error), message: maskSecrets(messageOf(error)) };
 }
 
 /**

@@ -1,4 +1,6 @@
 /** What a scheduler says of itself, as it happens; a terminal shows it, a log keeps it, and so does its health. */
+import { codeOf, messageOf } from "../../lakehouse/errors.ts";
+import { maskSecrets } from "../../lakehouse/secrets.ts";
 import type { DoneRun } from "../../layers/schedule/run-records.ts";
 import type { StepReport } from "../steps.ts";
 
@@ -6,6 +8,11 @@ export interface EventError {
   readonly code?: string | undefined;
   /** Free of secrets. */
   readonly message: string;
+}
+
+/** What was thrown, for people and logs: without secrets. */
+export function eventError(error: unknown): EventError {
+  return { code: codeOf(error), message: maskSecrets(messageOf(error)) };
 }
 
 /** One run of a job, in an event. */

@@ -1,8 +1,7 @@
 /** What one process does about one job, until it is told to stop: waits, takes the lease, runs, gives it back. */
 import type { Lease } from "../../lakehouse/lease/held-lease.ts";
-import { eventError } from "./carry-out.ts";
 import { DueJob, type Expected } from "./due-job.ts";
-import type { SchedulerEvent } from "./events.ts";
+import { eventError, type SchedulerEvent } from "./events.ts";
 import type { Job, Services } from "./job.ts";
 import { linkedSignal } from "./linked-signal.ts";
 

@@ -18,7 +18,7 @@ import { describeSource } from "./source-tables.ts";
 const PAUSES = [20, 500] as const;
 
 /** Milliseconds in which another process that reads the slot has to get on, or Postgres to notice that one was killed. */
-const PATIENCE = 30_000;
+export const PATIENCE = 30_000;
 
 export interface SyncBesideOptions {
   /** Milliseconds in which another process that reads the slot has to get on; 30,000 by default. */

@@ -132,7 +132,8 @@ function addBroken(choices: Choices, outputs: Outputs, values: Expressions): voi
 /** However many rows break their contract, runs go on. */
 const UNLIMITED = { quarantine: { stopAtRate: 2 } };
 
-export function mergeModel(choices: Choices, name: string) {
+/** A source's key as it is, with values of its rows. */
+function keyedRows(choices: Choices) {
   const { table, key, columns } = choices.pick(SOURCES[0], ...SOURCES);
   const values = new Expressions(choices, itemsOf(columns, key));
   const outputs = new Outputs();
@@ -140,6 +141,11 @@ export function mergeModel(choices: Choices, name: string) {
   outputs.add(type, identifier(key), { name: key, isNullable: false });
   addValues(choices, outputs, values);
   addBroken(choices, outputs, values);
+  return { table, key, values, outputs };
+}
+
+export function mergeModel(choices: Choices, name: string) {
+  const { table, key, values, outputs } = keyedRows(choices);
   const sql = `SELECT ${outputs.sql} FROM bronze.${table}${where(choices, values)}`;
   const definition = merge(outputs.contract(choices, name, [key]), UNLIMITED);
   return { layer: "silver", name, definition, sql, ...asInput("silver", name, outputs, [key]) } as const;
@@ -158,13 +164,7 @@ export function appendModel(choices: Choices, name: string) {
 }
 
 export function scd2Model(choices: Choices, name: string) {
-  const { table, key, columns } = choices.pick(SOURCES[0], ...SOURCES);
-  const values = new Expressions(choices, itemsOf(columns, key));
-  const outputs = new Outputs();
-  const { type = "long" } = columns.find((column) => column.name === key) ?? {};
-  outputs.add(type, identifier(key), { name: key, isNullable: false });
-  addValues(choices, outputs, values);
-  addBroken(choices, outputs, values);
+  const { table, key, values, outputs } = keyedRows(choices);
   outputs.add("timestamp", undefined, { name: "valid_from", isNullable: false });
   outputs.add("timestamp", undefined, { name: "valid_to" });
   const sql = `SELECT ${outputs.sql} FROM bronze.${table}${where(choices, values)}`;

@@ -113,19 +113,15 @@ it("before anything was loaded there is nothing, and nothing is wrong", async ()
   await endObserving(runtime);
 });
 
+const TABLES = ["bronze.items", "bronze.later", "gold.listed", "silver.born", "silver.sound"];
+
 it("figures are those of tables, quarantine, slot and target; no data file is needed for them", async () => {
   await run("load");
   const runtime = runtimeOn(new LocalStore(root));
   const lake = new Lake(new LocalStore(root), duckdb);
   const found = await observe(runtime, [pipeline("shop")]);
   expect(found.errors).toEqual([]);
-  expect(found.tables.map(({ table }) => table).sort()).toEqual([
-    "bronze.items",
-    "bronze.later",
-    "gold.listed",
-    "silver.born",
-    "silver.sound",
-  ]);
+  expect(found.tables.map(({ table }) => table).sort()).toEqual(TABLES);
   for (const { pipeline: owner, table, rows, version, ageMs = -1 } of found.tables) {
     const [layer = "", name = ""] = table.split(".");
     const path = `${owner}/${layer}/${name}` as const;
@@ -341,13 +337,7 @@ it("no table that is known waits for the listing that finds others", async () =>
   const source = { ...shop.source, tables: { items: {} }, discover: ["public"] };
   const found = await observe(runtime, [{ ...shop, source }]);
   expect(found.errors).toEqual([]);
-  expect(found.tables.map(({ table }) => table).sort()).toEqual([
-    "bronze.items",
-    "bronze.later",
-    "gold.listed",
-    "silver.born",
-    "silver.sound",
-  ]);
+  expect(found.tables.map(({ table }) => table).sort()).toEqual(TABLES);
   await endObserving(runtime);
 });
 

@@ -65,8 +65,11 @@ async function rebuild(
   why: string,
 ): Promise<ModelResult> {
   await viewChanges(run, source, table, [...source.files.values()], "VIEW");
-  const [found] = await run.session.rows(`SELECT bool_or(${META.operation} = 't') AS truncated FROM changes`);
+  const [found] = await run.session.rows(
+    `SELECT bool_or(${META.operation} = 't') AS truncated FROM ${CHANGES}`,
+  );
   const truncated = found?.truncated === true;
+  await placeChanges(run);
   const { made, held } = await settingAside(run, source, (aside) =>
     ofVersions(run, { former: undefined, truncated, aside }, (versions) => stageModel(run, versions)),
   );
@@ -87,6 +90,7 @@ async function increment(
 ): Promise<ModelResult> {
   const { session, model } = run;
   await viewChanges(run, source, table, added, "TABLE");
+  await placeChanges(run);
   const former = await newestVersions(run, base);
   const { held } = await settingAside(run, source, async (aside) => {
     await ofVersions(run, { former, truncated: false, aside }, (versions) =>
@@ -113,7 +117,7 @@ async function newestVersions(run: ModelRun, base: Snapshot): Promise<string> {
   const key = historyKey(model);
   const typed = key.map((name, i) => `k.k${i} AS ${identifier(name)}`).join(", ");
   await session.run(
-    `CREATE TABLE touched AS SELECT DISTINCT ${typed} FROM (SELECT _ingot_place AS k FROM changes)`,
+    `CREATE TABLE touched AS SELECT DISTINCT ${typed} FROM (SELECT ${PLACE} AS k FROM ${CHANGES})`,
   );
   const on = key.map((name) => `target.${identifier(name)} = source.${identifier(name)}`).join(" AND ");
   const all = scannable(base);
@@ -127,19 +131,21 @@ async function newestVersions(run: ModelRun, base: Snapshot): Promise<string> {
   return "former";
 }
 
-/** Does something with the query of versions. What is set aside was seen through a view of its own. A row under another key than its own is told as such. */
+/** Lets the model's SQL see the changes with their places, once it is known to fit the contract and to give keys. */
+async function placeChanges(run: ModelRun): Promise<void> {
+  await viewBronze(run);
+  await checkColumns(run.session, run.model);
+  await viewBronze(run, "with places");
+  await refuseWithoutKey(run);
+}
+
+/** Does something with the query of versions; a row under another key than its own is told as such. */
 async function ofVersions<T>(
   run: ModelRun,
   sources: VersionSources,
   work: (versions: string) => Promise<T>,
 ): Promise<T> {
-  const { session, model, target } = run;
-  if (sources.aside === undefined) {
-    await viewBronze(run);
-    await checkColumns(session, model);
-    await viewBronze(run, "with places");
-    await refuseWithoutKey(run);
-  }
+  const { model, target } = run;
   try {
     return await work(await versionsSql(target.duckdb, model, sources));
   } catch (error) {

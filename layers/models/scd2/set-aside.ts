@@ -18,6 +18,7 @@ import { isUncast, lenientSql, UNCAST } from "../quarantine/lenient.ts";
 import type { ModelRun } from "../run.ts";
 import { columnNames, parseQuery, within } from "../syntax.ts";
 import { historyKey } from "./check-history.ts";
+import { CHANGES } from "./placed-changes.ts";
 
 /** Rows in the columns that the SQL gives, with `PLACE`. */
 export interface SetAside {
@@ -82,7 +83,7 @@ async function readsTimes(duckdb: DuckDb, { column, sql }: Rule): Promise<boolea
 function seenSql(model: Model, source: Snapshot): string {
   const keys = historyKey(model).map((_, i) => `${PLACE}.k${i}`);
   const transaction = [...keys, `${PLACE}.lsn`, `${PLACE}.seq > 0`].join(", ");
-  const last = `SELECT *, ${placeSql(source)} AS named FROM main.changes WHERE ${META.operation} <> 't'
+  const last = `SELECT *, ${placeSql(source)} AS named FROM main.${CHANGES} WHERE ${META.operation} <> 't'
     QUALIFY row_number() OVER (PARTITION BY ${transaction} ORDER BY ${PLACE}.seq DESC) = 1`;
   const place = `struct_insert(${PLACE}, raw := named.raw, name := named.name) AS ${PLACE}`;
   return `SELECT * EXCLUDE (${identifiers([...META_COLUMNS, PLACE, "named"])}), ${place}

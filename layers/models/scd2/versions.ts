@@ -15,6 +15,7 @@ import { dropsRows, PLACE, placedSql } from "../placed-query.ts";
 import type { Model } from "../planned-model.ts";
 import { HELD } from "../quarantine/hold.ts";
 import { historyKey } from "./check-history.ts";
+import { CHANGES } from "./placed-changes.ts";
 import type { SetAside } from "./set-aside.ts";
 
 /** In DuckDB's message where a row has another key than the change that it is made of. */
@@ -55,7 +56,7 @@ export async function versionsSql(
   const parts = [
     `SELECT ${ofPlace}, true AS present, ${state} AS state, false AS is_former FROM (${aside?.rows ?? (await placedSql(duckdb, model))}\n)
        WHERE CASE WHEN ${isOwn.join(" AND ")} THEN true ELSE error(${literal(OTHER_KEY)}) END`,
-    `SELECT ${ofPlace}, false, NULL, false FROM changes WHERE ${absent}`,
+    `SELECT ${ofPlace}, false, NULL, false FROM ${CHANGES} WHERE ${absent}`,
     ...(aside === undefined ? [] : [`SELECT ${ofPlace}, false, NULL, false FROM ${HELD}`]),
     ...(truncated ? [truncationSql(keys, ofPlace)] : []),
     ...(former === undefined ? [] : [formerSql(former, key, state)]),
@@ -93,9 +94,9 @@ function valueSql(name: string, ofKey: number, ofState: number): string {
 /** The end of each row at the first truncation after a change of it: a later one finds nothing. */
 const truncationSql = (keys: string, ofPlace: string) =>
   `SELECT DISTINCT ${keys}, t.lsn, t.seq, t.us, false, NULL, false
-     FROM (SELECT ${ofPlace} FROM changes WHERE ${META.operation} <> 't') c(${keys}, lsn, seq, us)
+     FROM (SELECT ${ofPlace} FROM ${CHANGES} WHERE ${META.operation} <> 't') c(${keys}, lsn, seq, us)
      JOIN (SELECT lsn, seq, us, coalesce(lag((lsn, seq)) OVER (ORDER BY lsn, seq), (-1::BIGINT, -1::BIGINT)) AS before
-             FROM (SELECT DISTINCT ${PLACE}.lsn, ${PLACE}.seq, ${PLACE}.us FROM changes WHERE ${META.operation} = 't')) t
+             FROM (SELECT DISTINCT ${PLACE}.lsn, ${PLACE}.seq, ${PLACE}.us FROM ${CHANGES} WHERE ${META.operation} = 't')) t
        ON (c.lsn, c.seq) < (t.lsn, t.seq) AND (c.lsn, c.seq) > t.before`;
 
 /** The newest versions as they are: an open one goes on, after a closed one there is nothing. */
