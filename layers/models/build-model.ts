@@ -28,8 +28,8 @@ export interface ModelBuild {
   readonly withAudits: boolean;
   /** Tables of all models of the build as they were before it. */
   readonly bases: ReadonlyMap<string, Snapshot | undefined>;
-  /** Models of the build that this one waited for, if its SQL or its audits read them. */
-  readonly before: ReadonlySet<string>;
+  /** Resolves when a model of the build that comes before this one was built, or has failed; false for all others. */
+  readonly whenBuilt: (name: string) => Promise<boolean>;
   /** Versions that models of this build read: pinned ones, and those that it made. */
   readonly snapshots: Map<string, Snapshot>;
   readonly tables: ReadonlyMap<string, DeltaTable>;
@@ -122,13 +122,14 @@ const unchanged = (base: Snapshot): ModelResult => ({
  * after it as they were, others as they are.
  */
 function auditContext(
-  { lake, pipeline, bases, before, snapshots }: ModelBuild,
+  { lake, pipeline, bases, whenBuilt, snapshots }: ModelBuild,
   inputs: Inputs,
   report: AuditContext["report"],
 ): AuditContext {
   const read = async (reference: string): Promise<TableAt | undefined> => {
     const table = tableOf(lake, pipeline, reference);
-    const isLater = bases.has(reference) && !before.has(reference);
+    const isBefore = await whenBuilt(reference);
+    const isLater = bases.has(reference) && !isBefore;
     const made = isLater ? undefined : snapshots.get(reference);
     const pinned = inputs.get(reference) ?? made ?? bases.get(reference);
     const snapshot = pinned ?? (bases.has(reference) ? undefined : await table.snapshot());

@@ -1,5 +1,4 @@
 /** Builds a pipeline's models: each after what it reads, side by side where nothing stands between them. */
-import pLimit from "p-limit";
 import type { Snapshot } from "../../lakehouse/delta/snapshot.ts";
 import type { DeltaTable } from "../../lakehouse/delta/table.ts";
 import { messageOf, TerminalError } from "../../lakehouse/errors.ts";
@@ -20,6 +19,7 @@ import { readModels } from "./model.ts";
 import type { Model } from "./planned-model.ts";
 import { isModelTable } from "./record.ts";
 import { selectModels } from "./select.ts";
+import { Slots } from "./slots.ts";
 import { refuseLoss } from "./snapshot/image-record.ts";
 
 export type { BuildReport } from "./build-outcome.ts";
@@ -61,27 +61,32 @@ export async function buildModels(
   const bases = new Map<string, Snapshot | undefined>();
   for (const model of models) bases.set(model.name, await ownTable(lake, pipeline, model));
   const { snapshots, tables } = await pinInputs(lake, pipeline, models);
-  const limit = pLimit(context.concurrency);
+  const slots = new Slots(context.concurrency);
   const running = new Map<string, Promise<State>>();
   for (const model of models) {
     const upstream = model.references.flatMap((reference) => running.get(reference) ?? []);
-    // An audit sees tables of the models before this one as the build leaves them, or as they were where those fail.
-    // Of models after this one it sees none that the build made, however fast that was.
-    const audited = model.audits.flatMap(({ reads }) => reads.flatMap((name) => running.get(name) ?? []));
-    const before = new Set(running.keys());
+    const before = new Map(running);
     const run = async (): Promise<State> => {
       const states = await Promise.all(upstream);
-      await Promise.all(withAudits ? audited : []);
       const [by] = states.flatMap((state) => failedBy(state) ?? []);
       if (by !== undefined) {
         onProgress({ task: model.name, state: "skipped", note: `blocked by ${by}` });
         return { blocked: { model: model.name, by } };
       }
-      return limit(async () => {
+      return slots.with(async (slot) => {
+        // An audit sees tables of the models before this one as the build leaves them, or as they were where those
+        // fail. Of models after this one it sees none that the build made, however fast that was.
+        const ended = new Set<string>();
+        const whenBuilt = async (name: string) => {
+          const other = before.get(name);
+          if (other !== undefined && !ended.has(name)) await slot.leaveTo(other);
+          ended.add(name);
+          return other !== undefined;
+        };
         const audits: AuditResult[] = [];
         try {
           const isAnew = anew.has(model.name);
-          const shared = { lake, pipeline, onProgress, withAudits, bases, before, snapshots, tables };
+          const shared = { lake, pipeline, onProgress, withAudits, bases, whenBuilt, snapshots, tables };
           const onAudits = (results: readonly AuditResult[]) => void audits.push(...results);
           return { report: await buildModel({ ...shared, model, anew: isAnew, onAudits }) };
         } catch (error) {

@@ -135,6 +135,11 @@ const MODELS: Readonly<Record<string, ModelOfTest>> = {
     `SELECT a.customer, count(*) AS pairs FROM silver.orders a, silver.orders b
        WHERE a.customer = b.customer AND a.id < b.id GROUP BY ALL`,
   ),
+  following: gold(
+    aggregate(contract("following", ["id"], { id: long(), others: long() })),
+    `SELECT a.id, count(*) AS others FROM silver.orders a, silver.orders b
+       WHERE b.customer = a.customer + 1 GROUP BY a.id`,
+  ),
   by_load: gold(
     aggregate(
       contract("by_load", ["load", "month"], { load: long(), month: timestamp(), orders: long(), ids: n() }),

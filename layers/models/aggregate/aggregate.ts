@@ -13,8 +13,9 @@ import type { ModelResult, ModelRun } from "../run.ts";
 import { type ChangedInputs, readChanges } from "./changed-inputs.ts";
 import { inputFilters } from "./input-filters.ts";
 import { Columns, leavesOf } from "./join-tree.ts";
-import { keyValues, resultFilter } from "./key-filter.ts";
+import { type KeyValues, keyValues, resultFilter } from "./key-filter.ts";
 import { hiddenInput } from "./plan.ts";
+import { touchedInputs } from "./touched-inputs.ts";
 import { touchedSql } from "./touched-sql.ts";
 
 /** Keys that the change touches, in the types of the contract. */
@@ -36,11 +37,9 @@ export async function runAggregate(run: ModelRun): Promise<ModelResult> {
   if (base === undefined || changes === undefined || !(await findTouched(run, changes)))
     return remake(run, model.sql, why);
   const values = await keyValues(session, TOUCHED, keyFields(run));
-  if (model.groups !== undefined) {
-    const filters = await inputFilters(run, model.groups, columnsOf(run), values);
-    if (filters.size > 0) await viewInputs(run, filters);
-  }
-  await rowsOfModel(run, `SELECT * FROM (${model.sql}\n) WHERE ${resultFilter(TOUCHED, values)}`, "result");
+  const exact = await filterInputs(run, values);
+  const isTouched = resultFilter(TOUCHED, values, exact);
+  await rowsOfModel(run, `SELECT * FROM (${model.sql}\n) WHERE ${isTouched}`, "result");
   await refuseBroken(run, "result");
   await refuseRepeatedKeys(run, "result");
   const key = identifiers(model.contract.key);
@@ -50,6 +49,17 @@ export async function runAggregate(run: ModelRun): Promise<ModelResult> {
     `CREATE TABLE keys AS SELECT ${key} FROM ${TOUCHED} WHERE ${found} UNION SELECT ${key} FROM result`,
   );
   return replaceByKey(run, base, { keys: "keys", rows: "result", rowsIn: changes.rows });
+}
+
+/** Leaves of the inputs what the touched groups are made of; gives the columns of the key that this decides. */
+async function filterInputs(run: ModelRun, values: readonly KeyValues[]): Promise<ReadonlySet<string>> {
+  const { groups } = run.model;
+  if (groups === undefined) return new Set();
+  const columns = columnsOf(run);
+  const ranges = await inputFilters(run, groups, columns, values);
+  const { conditions, exact } = touchedInputs(run, groups, columns, TOUCHED, values, ranges);
+  if (conditions.size > 0) await viewInputs(run, conditions);
+  return exact;
 }
 
 const keyFields = ({ model }: ModelRun): StructField[] =>

@@ -5,7 +5,7 @@
 import { type DataType, duckdbType } from "../../../lakehouse/delta/schema.ts";
 import { identifier, literal } from "../../../lakehouse/duckdb/quote.ts";
 import type { ModelRun } from "../run.ts";
-import { columnNames, nodeOf, nodesOf, type SyntaxNode } from "../syntax.ts";
+import { nodeOf, nodesOf, type SyntaxNode } from "../syntax.ts";
 import { calendarFilter } from "./calendar-filter.ts";
 import type { GroupQuery } from "./group-query.ts";
 import {
@@ -31,8 +31,7 @@ export async function inputFilters(
   values: readonly KeyValues[],
 ): Promise<ReadonlyMap<string, string>> {
   const { tree } = query;
-  const typeOf = ({ reference }: Leaf, column: string) =>
-    run.inputs.get(reference)?.schema.fields.find((f) => f.name.toLowerCase() === column.toLowerCase())?.type;
+  const typeOf = typesOf(run);
   const filters = new Map<string, string>();
   const expressions = keyExpressions(query, columns);
   for (const value of values) {
@@ -50,6 +49,12 @@ export async function inputFilters(
   }
   return filters;
 }
+
+/** The types of the columns of leaves. */
+export const typesOf =
+  ({ inputs }: ModelRun) =>
+  ({ reference }: Leaf, column: string): DataType | undefined =>
+    inputs.get(reference)?.schema.fields.find((f) => f.name.toLowerCase() === column.toLowerCase())?.type;
 
 interface Side {
   readonly leaf: Leaf;
@@ -82,7 +87,7 @@ function equalities(join: Join, columns: Columns): { readonly from: Side; readon
   const left = new Set(leavesOf(join.left));
   const pairs: (readonly [Side | undefined, Side | undefined])[] = conjuncts(join.node.condition).map(
     (node) => {
-      const sides = [nodeOf(node.left), nodeOf(node.right)].map((side) => plainColumn(side, columns));
+      const sides = [nodeOf(node.left), nodeOf(node.right)].map((side) => side && columns.plain(side));
       return [sides[0], sides[1]];
     },
   );
@@ -112,9 +117,4 @@ function conjuncts(condition: unknown): SyntaxNode[] {
   const node = nodeOf(condition);
   if (node?.type === "CONJUNCTION_AND") return nodesOf(node.children).flatMap(conjuncts);
   return node?.type === "COMPARE_EQUAL" ? [node] : [];
-}
-
-function plainColumn(node: SyntaxNode | undefined, columns: Columns): Side | undefined {
-  const found = node && columns.find(columnNames(node) ?? []);
-  return found?.rest.length === 0 ? found : undefined;
 }

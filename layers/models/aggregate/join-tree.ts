@@ -102,6 +102,12 @@ export class Columns {
     return owner === undefined ? undefined : { leaf: owner, column: first, rest: names.slice(1) };
   }
 
+  /** The column that an expression is, and nothing else. */
+  plain(expression: SyntaxNode): { readonly leaf: Leaf; readonly column: string } | undefined {
+    const found = this.find(columnNames(expression) ?? []);
+    return found?.rest.length === 0 ? found : undefined;
+  }
+
   /** An expression whose references say of which leaf they are. */
   qualified(expression: SyntaxNode): SyntaxNode {
     return mapNode(expression, (node) => {

@@ -15,6 +15,9 @@ export interface ReferenceRecord {
   readonly version: number;
 }
 
+/** No row. */
+const NONE: WrongRows = { sql: "SELECT 1 WHERE false", count: "count(*)", checked: "written" };
+
 const VALUES = "referring_values";
 const MISSING = "missing_values";
 const GONE = "gone_rows";
@@ -49,6 +52,9 @@ export async function wrongReferences(
        SELECT DISTINCT r.${to} AS found FROM ${target} AS r SEMI JOIN main.${VALUES} AS w ON r.${to} = w.value
      ) AS f ON v.value = f.found`,
   );
+  const [found] = await session.rows(`SELECT EXISTS (FROM main.${MISSING}) AS any`);
+  // The rows of the table are looked through for them only where there are some.
+  if (found?.any !== true) return NONE;
   return {
     sql: `SELECT * FROM ${own} AS t SEMI JOIN main.${MISSING} AS m ON t.${column} = m.value`,
     count: "count(*)",

@@ -42,7 +42,7 @@ export async function holdLater(
   origin: Origin,
 ): Promise<Omit<Split, "kept">> {
   const { ok, held } = await findBroken(run, rows);
-  await refuseNullKeys(run);
+  if (held > 0) await refuseNullKeys(run);
   await run.session.run(`CREATE TABLE ${kept} AS SELECT * EXCLUDE (${UNCAST}) FROM ${rows} WHERE ${ok}`);
   return { held, write: () => writeHeld(run, origin, held) };
 }
@@ -58,7 +58,7 @@ interface Split {
 /** Splits the rows of `rows`, all that the model's query gives, with `UNCAST`. */
 export async function splitRows(run: ModelRun, rows: string, changes: string): Promise<Split> {
   const { ok, held } = await findBroken(run, `(${rows})`);
-  await refuseNullKeys(run);
+  if (held > 0) await refuseNullKeys(run);
   return {
     kept: `SELECT * EXCLUDE (${UNCAST}) FROM (${rows}) WHERE ${ok}`,
     held,
@@ -88,7 +88,7 @@ export async function findBroken(run: ModelRun, rows: string) {
     ),
   );
   const held = await count(run, HELD);
-  checkLimit(run, held, await count(run, rows));
+  if (held > 0) checkLimit(run, held, await count(run, rows));
   return { ok, held };
 }
 
