@@ -6,14 +6,12 @@ const report = process.env.INGOT_TEST_REPORT;
 
 /** Those that take a minute or so begin first: none of them is left alone at the end. */
 const LONG = [
-  "interop/others-read",
-  "interop/spark-writes",
+  "interop/spark",
   "schedule/kill",
   "s3/commerce",
   "models/graph-random",
   "models/graph",
   "test/crash",
-  "interop/take-turns",
   "backfill/property",
   "publish/chaos",
   "s3/by-hand",

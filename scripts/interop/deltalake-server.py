@@ -1,7 +1,7 @@
 """delta-rs behind `line_server`: reads tables and change feeds, runs programs that write.
 
     {"op": "read", "path": "/table", "version": 3}      rows of a version, the newest where none is given
-    {"op": "versions", "path": "/table", "from": 0}     rows of every version from one on: {"0": [...], "1": [...]}
+    {"op": "newest", "path": "/table"}                  the newest version
     {"op": "changes", "path": "/table", "from": 0, "to": 3}
     {"op": "run", "path": "/table", "program": "…"}     Python with `path`, `pa`, `DeltaTable`, `write_deltalake`, …
 """
@@ -19,9 +19,8 @@ def read(path, version=None):
     return canonical_rows(arrow_table(rows))
 
 
-def versions(path, **bounds):
-    newest = DeltaTable(path).version()
-    return {str(version): read(path, version) for version in range(bounds.get("from", 0), newest + 1)}
+def newest(path):
+    return DeltaTable(path).version()
 
 
 def changes(path, **bounds):
@@ -37,4 +36,4 @@ def run(program, path):
     return run_program(program, {"path": path, **names})
 
 
-serve({"read": read, "versions": versions, "changes": changes, "run": run})
+serve({"read": read, "newest": newest, "changes": changes, "run": run})

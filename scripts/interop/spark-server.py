@@ -1,7 +1,7 @@
 """Spark with delta-spark behind `line_server`: one JVM until stdin closes. Nothing is fetched from the network.
 
     {"op": "read", "path": "/table", "version": 3}      rows of a version, the newest where none is given
-    {"op": "versions", "path": "/table", "from": 0}     rows of every version from one on: {"0": [...], "1": [...]}
+    {"op": "newest", "path": "/table"}                  the newest version
     {"op": "changes", "path": "/table", "from": 0, "to": 3}
     {"op": "sql", "path": "/table", "statements": ["INSERT INTO {t} VALUES (1)"]}   rows of the last; {t} is the table
     {"op": "run", "path": "/table", "program": "…"}     Python with `path`, `spark` and `sql`
@@ -64,9 +64,8 @@ def read(path, version=None):
     return rows_of(spark.sql(f"SELECT * FROM {quoted(path)}{at}"))
 
 
-def versions(path, **bounds):
-    newest = spark.sql(f"DESCRIBE HISTORY {quoted(path)} LIMIT 1").collect()[0]["version"]
-    return {str(version): read(path, version) for version in range(bounds.get("from", 0), newest + 1)}
+def newest(path):
+    return spark.sql(f"DESCRIBE HISTORY {quoted(path)} LIMIT 1").collect()[0]["version"]
 
 
 def changes(path, **bounds):
@@ -95,6 +94,6 @@ def quoted(path):
 with tempfile.TemporaryDirectory(prefix="ingot-spark-") as scratch:
     spark = start(scratch)
     try:
-        serve({"read": read, "versions": versions, "changes": changes, "sql": sql, "run": run})
+        serve({"read": read, "newest": newest, "changes": changes, "sql": sql, "run": run})
     finally:
         spark.stop()

@@ -233,6 +233,6 @@ it("leaves every table as its rebuild is, beside live builds and whatever dies",
       await buildAll(shop.lake);
       expect(await rowsOf(shop.lake)).toEqual(await rebuilt(shop.lake));
     }),
-    { numRuns: 7 },
+    { numRuns: 5 },
   );
 }, 300_000);

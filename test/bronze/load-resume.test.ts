@@ -100,7 +100,7 @@ it("a load that is killed again and again under writers ends with every row, onc
         await database.query(`DROP TABLE ${table}`);
       },
     ),
-    { numRuns: 2, endOnFailure: true },
+    { numRuns: 1, endOnFailure: true },
   );
 }, 300_000);
 

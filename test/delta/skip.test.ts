@@ -21,7 +21,7 @@ const duckdb = await useDuckDb();
 const folder = useFolder();
 
 /** Runs long where INGOT_SKIP_RUNS says so. */
-const numRuns = Number(process.env.INGOT_SKIP_RUNS ?? 200);
+const numRuns = Number(process.env.INGOT_SKIP_RUNS ?? 150);
 
 /** What a search has met. */
 interface Tally {

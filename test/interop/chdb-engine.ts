@@ -6,7 +6,7 @@ import { z } from "zod";
 import { DuckDb, readParquet } from "../../lakehouse/duckdb/duckdb.ts";
 import { literal } from "../../lakehouse/duckdb/quote.ts";
 import { type CanonicalRow, canonicalRows } from "./canonical-rows.ts";
-import type { Engine, Versions } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 
 const SETTINGS = ["session_timezone = 'UTC'", "output_format_parquet_compression_method = 'none'"];
 
@@ -35,12 +35,8 @@ export class ChdbEngine implements Engine {
     return this.select(path, version === undefined ? [] : [`delta_lake_snapshot_version = ${version}`]);
   }
 
-  async versions(path: string, from = 0): Promise<Versions> {
-    const versions: Record<string, CanonicalRow[]> = {};
-    for (let version = from; version <= newestVersion(path); version++) {
-      versions[version] = await this.read(path, version);
-    }
-    return versions;
+  async newest(path: string): Promise<number> {
+    return newestVersion(path);
   }
 
   changes(path: string, from: number, to: number): Promise<CanonicalRow[]> {

@@ -6,7 +6,7 @@ import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier } from "../../lakehouse/duckdb/quote.ts";
 import { LocalStore } from "../../lakehouse/store/local.ts";
 import { type CanonicalRow, canonicalRows } from "./canonical-rows.ts";
-import type { Engine, Versions } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 
 /** Ingot as one more reader. Every read opens the table anew, as another process would. */
 export class IngotReader implements Engine {
@@ -23,11 +23,8 @@ export class IngotReader implements Engine {
     return this.rows(await scanSql(table.store, scannable(snapshot)));
   }
 
-  async versions(path: string, from = 0): Promise<Versions> {
-    const { version: newest } = await this.open(path).existingSnapshot();
-    const versions: Record<string, CanonicalRow[]> = {};
-    for (let version = from; version <= newest; version++) versions[version] = await this.read(path, version);
-    return versions;
+  async newest(path: string): Promise<number> {
+    return (await this.open(path).existingSnapshot()).version;
   }
 
   async changes(path: string, from: number, to: number): Promise<CanonicalRow[]> {

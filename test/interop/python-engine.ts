@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type CanonicalRow, canonicalRows } from "./canonical-rows.ts";
-import type { Engine, Versions } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import type { EngineProcess } from "./engine-process.ts";
 
 const rowsSchema = z.array(z.record(z.string(), z.unknown()));
@@ -19,11 +19,8 @@ export class PythonEngine implements Engine {
     return parseRows(await this.server.request({ op: "read", path, version }));
   }
 
-  async versions(path: string, from = 0): Promise<Versions> {
-    const answer = z
-      .record(z.string(), z.unknown())
-      .parse(await this.server.request({ op: "versions", path, from }));
-    return Object.fromEntries(Object.entries(answer).map(([version, rows]) => [version, parseRows(rows)]));
+  async newest(path: string): Promise<number> {
+    return z.number().parse(await this.server.request({ op: "newest", path }));
   }
 
   async changes(path: string, from: number, to: number): Promise<CanonicalRow[]> {
@@ -38,6 +35,8 @@ export class PythonEngine implements Engine {
 
 /** Spark with delta-spark. */
 export class SparkEngine extends PythonEngine {
+  readonly mostVersions = 3;
+
   /** Runs statements in which `{t}` stands for the table, and gives the rows of the last. */
   async sql(path: string, statements: readonly string[]): Promise<CanonicalRow[]> {
     return parseRows(await this.server.request({ op: "sql", path, statements }));

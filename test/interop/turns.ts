@@ -1,15 +1,8 @@
 /** How each engine takes its turn on a table with the columns `id BIGINT, v STRING, p STRING`. */
-import type { EngineName } from "../support/engines.ts";
 import type { ChdbEngine } from "./chdb-engine.ts";
 import type { PythonEngine, SparkEngine } from "./python-engine.ts";
 
-export interface Engines {
-  readonly deltalake: PythonEngine;
-  readonly spark: SparkEngine;
-  readonly chdb: ChdbEngine;
-}
-
-interface Turns {
+export interface Turns {
   /** Makes the table, partitioned by `p`, with row 1. Not there where the engine makes no tables. */
   readonly create?: (path: string) => Promise<unknown>;
   /** Appends row `id`. */
@@ -18,26 +11,25 @@ interface Turns {
   readonly delete?: (path: string) => Promise<unknown>;
 }
 
-export function turnsOf({ deltalake, spark, chdb }: Engines): Readonly<Record<EngineName, Turns>> {
-  const frame = (id: number) =>
-    `pa.table({"id": pa.array([${id}], pa.int64()), "v": ["rs"], "p": ["odd / %"]})`;
-  return {
-    deltalake: {
-      create: (path) => deltalake.run(path, `write_deltalake(path, ${frame(1)}, partition_by=["p"])`),
-      append: (path, id) => deltalake.run(path, `write_deltalake(path, ${frame(id)}, mode="append")`),
-      delete: (path) => deltalake.run(path, `DeltaTable(path).delete("id = 1")`),
-    },
-    spark: {
-      create: (path) =>
-        spark.sql(path, [
-          "CREATE TABLE {t} (id BIGINT, v STRING, p STRING) USING delta PARTITIONED BY (p)",
-          "INSERT INTO {t} VALUES (1, 'spark', 'odd / %')",
-        ]),
-      append: (path, id) => spark.sql(path, [`INSERT INTO {t} VALUES (${id}, 'spark', 'odd / %')`]),
-      delete: (path) => spark.sql(path, ["DELETE FROM {t} WHERE id = 1"]),
-    },
-    chdb: {
-      append: async (path, id) => chdb.run(path, `INSERT INTO FUNCTION {t} VALUES (${id}, 'ch', 'plain')`),
-    },
-  };
-}
+const frame = (id: number) =>
+  `pa.table({"id": pa.array([${id}], pa.int64()), "v": ["rs"], "p": ["odd / %"]})`;
+
+export const deltalakeTurns = (deltalake: PythonEngine): Turns => ({
+  create: (path) => deltalake.run(path, `write_deltalake(path, ${frame(1)}, partition_by=["p"])`),
+  append: (path, id) => deltalake.run(path, `write_deltalake(path, ${frame(id)}, mode="append")`),
+  delete: (path) => deltalake.run(path, `DeltaTable(path).delete("id = 1")`),
+});
+
+export const sparkTurns = (spark: SparkEngine): Turns => ({
+  create: (path) =>
+    spark.sql(path, [
+      "CREATE TABLE {t} (id BIGINT, v STRING, p STRING) USING delta PARTITIONED BY (p)",
+      "INSERT INTO {t} VALUES (1, 'spark', 'odd / %')",
+    ]),
+  append: (path, id) => spark.sql(path, [`INSERT INTO {t} VALUES (${id}, 'spark', 'odd / %')`]),
+  delete: (path) => spark.sql(path, ["DELETE FROM {t} WHERE id = 1"]),
+});
+
+export const chdbTurns = (chdb: ChdbEngine): Turns => ({
+  append: async (path, id) => chdb.run(path, `INSERT INTO FUNCTION {t} VALUES (${id}, 'ch', 'plain')`),
+});

@@ -167,7 +167,7 @@ it("keeps rows in silver or in quarantine by their newest version, as a rebuild 
         expect(await state(lake)).toEqual(kept);
       },
     ),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: 8, endOnFailure: true },
   );
 });
 

@@ -145,7 +145,7 @@ async function judge(store: ObjectStore, job: string, cron: string, end: number)
 const plan = (kills: number) => fc.array(kill, { minLength: kills, maxLength: kills });
 
 it("on a folder: runs have their effects once, whoever is killed", async () => {
-  const property = fc.asyncProperty(plan(5), (kills) => {
+  const property = fc.asyncProperty(plan(3), (kills) => {
     const lake = `${folder.path}/lake-${crypto.randomUUID()}`;
     return play({ lake, store: openStore(lake), environment: {} }, kills);
   });
@@ -155,7 +155,7 @@ it("on a folder: runs have their effects once, whoever is killed", async () => {
 describe.skipIf(!s3Available())("on S3", () => {
   const s3 = useS3();
   it("runs have their effects once, whoever is killed", async () => {
-    const property = fc.asyncProperty(plan(3), (kills) => {
+    const property = fc.asyncProperty(plan(2), (kills) => {
       const prefix = crypto.randomUUID();
       const place = {
         lake: `s3://${s3.bucket}/${prefix}`,

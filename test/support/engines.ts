@@ -22,8 +22,7 @@ if (!enginesAvailable) {
   );
 }
 
-export const ENGINE_NAMES = ["deltalake", "spark", "chdb"] as const;
-export type EngineName = (typeof ENGINE_NAMES)[number];
+export type EngineName = "deltalake" | "spark" | "chdb";
 
 /**
  * An engine for a test file, ended with it. delta-rs and Spark start with their first request (Spark takes some ten

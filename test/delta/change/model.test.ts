@@ -98,7 +98,7 @@ test("rows after any statements equal those of DuckDB after the same, and the fe
         await session.close();
       }
     }),
-    { numRuns: Number(process.env.INGOT_RUNS ?? 40) },
+    { numRuns: Number(process.env.INGOT_RUNS ?? 30) },
   );
 });
 
