@@ -53,8 +53,7 @@ export class DuckDb {
       autoload_known_extensions: "false",
     });
     const setup = await instance.connect();
-    // Files of tables never change: what a Parquet file says of itself is read once, within the memory limit.
-    await setup.run("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL parquet_metadata_cache = true");
+    await setup.run("SET GLOBAL TimeZone = 'UTC'");
     setup.disconnectSync();
     return new DuckDb(instance, spillFolder);
   }

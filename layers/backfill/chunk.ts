@@ -30,7 +30,7 @@ export async function makeChunk(
     return makeMerged(run, field, range, await formerKeys(run, base, field, range));
   const { session, model } = run;
   await viewInputs(run);
-  await checkColumns(session, model);
+  await checkColumns(run);
   const key = identifiers(model.contract.key);
   const former = await formerKeys(run, base, field, range);
   if (model.contract.key.includes(field.name)) {

@@ -23,7 +23,7 @@ export async function makeMerged(
   const { key } = model.contract;
   const rows = await bronzeRows(run);
   await viewNewest(run, "VIEW", newestSql(rows, key));
-  await checkColumns(session, model);
+  await checkColumns(run);
   const lenient = await lenientSql(target.duckdb, model);
   await modelError(model, () =>
     session.run(

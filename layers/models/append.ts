@@ -30,7 +30,7 @@ export async function runAppend(run: ModelRun): Promise<ModelResult> {
     `CREATE VIEW ${CHANGES} AS ${await scanSql(table.store, { ...scannable(source), files })}`,
   );
   await viewBronze(run, "*");
-  await checkColumns(session, model);
+  await checkColumns(run);
   const rows = { source, table, added, changes: CHANGES };
   const clean = await stageClean(run);
   const { staged, held, write } =

@@ -13,7 +13,7 @@ import type { ModelResult, ModelRun } from "./run.ts";
 /** Runs the SQL over the inputs' snapshots and brings the table to what it gives. */
 export async function runFull(run: ModelRun): Promise<ModelResult> {
   await viewInputs(run);
-  await checkColumns(run.session, run.model);
+  await checkColumns(run);
   if (run.base === undefined || run.consumed === undefined) return remake(run, run.model.sql);
   await rowsOfModel(run, run.model.sql, "result");
   await refuseBroken(run, "result");

@@ -42,7 +42,7 @@ async function rebuild(
   why: string,
 ): Promise<ModelResult> {
   await viewOfChange(run, source, table, [...source.files.values()], "VIEW");
-  await checkColumns(run.session, run.model);
+  await checkColumns(run);
   const staged = await stageClean(run);
   if (staged === undefined) return rebuildSplit(run, why);
   await checkStaged(run, staged, run.model.sql, "changes");
@@ -89,7 +89,7 @@ async function increment(
 ): Promise<ModelResult> {
   const { model, session, target } = run;
   await viewOfChange(run, source, table, added, "TABLE");
-  await checkColumns(session, model);
+  await checkColumns(run);
   await rowsOfModel(run, model.sql, "strict").then(
     () => session.run(`CREATE VIEW candidates AS SELECT *, false AS ${UNCAST} FROM strict`),
     async (error: unknown) => {

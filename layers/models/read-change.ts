@@ -15,6 +15,10 @@ export const IS_NEW = "_ingot_is_new";
 /** Below so many bytes nothing is worth deciding. */
 const SMALL_BYTES = 64 * 1024 * 1024;
 
+/** Whether a change of so many bytes is read, of an input that has so many; else the model is better made anew. */
+export const isWorthReading = (change: number, all: number): boolean =>
+  change <= Math.max(SMALL_BYTES, all / 2);
+
 /** What a change is made of. */
 export interface InputChange {
   readonly rows: number;
@@ -41,7 +45,7 @@ export async function readChange(
     because("changed in a way that its log does not tell");
     return undefined;
   }
-  if (change.bytes > Math.max(SMALL_BYTES, bytesOf(input.files.values()) / 2)) {
+  if (!isWorthReading(change.bytes, bytesOf(input.files.values()))) {
     because("changed by more than half");
     return undefined;
   }

@@ -1,4 +1,5 @@
 /** SQL as DuckDB's own syntax tree, and back. */
+import { Remembered } from "../../lakehouse/cache/remembered.ts";
 import { parseLossless, stringifyLossless } from "../../lakehouse/delta/skip/lossless-json.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
 import { syntaxTreeJson } from "../../lakehouse/duckdb/syntax-tree.ts";
@@ -24,11 +25,15 @@ export async function parseQuery(duckdb: DuckDb, sql: string): Promise<SyntaxNod
   return nodeOf(statement?.node);
 }
 
+const TEXTS = new Remembered<string>(200);
+
 /** The text of a query. */
 export async function queryText(duckdb: DuckDb, node: SyntaxNode): Promise<string> {
-  const tree = { error: false, statements: [{ node, named_param_map: [] }] };
-  const rows = await duckdb.rows("SELECT json_deserialize_sql($1::JSON) AS sql", [stringifyLossless(tree)]);
-  return String(rows[0]?.sql);
+  const tree = stringifyLossless({ error: false, statements: [{ node, named_param_map: [] }] });
+  return TEXTS.get(tree, async () => {
+    const rows = await duckdb.rows("SELECT json_deserialize_sql($1::JSON) AS sql", [tree]);
+    return String(rows[0]?.sql);
+  });
 }
 
 /** The node itself and all below it. */

@@ -12,6 +12,7 @@ import { dueAudits } from "../models/audit/run-audits.ts";
 import { contractSchema } from "../models/contract.ts";
 import { readModels } from "../models/model.ts";
 import type { Model } from "../models/planned-model.ts";
+import { isWorthReading } from "../models/read-change.ts";
 import { consumption, isModelTable } from "../models/record.ts";
 import { checkAudits } from "./check-audits.ts";
 import { checkModel, type InputSchemas, type Problem } from "./check-model.ts";
@@ -110,15 +111,29 @@ class Planner {
     if ("reason" in found) return { action: "rebuild", why: found.reason, ...(await this.cost(model)) };
     const consumed = found.versions;
     const anew = own.find((reference) => ["create", "rebuild"].includes(this.actions.get(reference) ?? ""));
-    if (anew !== undefined) return { action: "rebuild", why: `${anew} is made anew` };
+    if (anew !== undefined) return this.afterRebuild(model, anew);
     const moving = own.filter((reference) => this.actions.get(reference) === "increment");
     if (moving.length > 0) return { action: "increment", why: `${moving.join(", ")} will change` };
     const changed = [...inputs].filter(([name, input]) => consumed.get(name) !== input.version);
     if (changed.length === 0) return { action: "nothing", why: "no input changed" };
-    return this.increment(changed, consumed);
+    return this.increment(model, changed, consumed);
+  }
+
+  /** Of a model that reads a table which is made anew. */
+  private async afterRebuild(
+    model: Model,
+    anew: string,
+  ): Promise<Omit<PlannedModel, "model" | "kind" | "downstream">> {
+    const bytes = bytesOf((await this.snapshot(anew))?.files.values() ?? []);
+    // Its rows all go and all come; what it will weigh is not known yet.
+    const isRead = model.kind === "aggregate" && isWorthReading(bytes * 2, bytes);
+    return isRead && this.actions.get(anew) === "rebuild"
+      ? { action: "increment", why: `${anew} is made anew; all of its rows are read as a change` }
+      : { action: "rebuild", why: `${anew} is made anew` };
   }
 
   private async increment(
+    { kind }: Model,
     changed: readonly (readonly [string, Snapshot])[],
     consumed: ReadonlyMap<string, number>,
   ): Promise<Omit<PlannedModel, "model" | "kind" | "downstream">> {
@@ -127,6 +142,8 @@ class Planner {
       const table = this.lake.table(this.path(name));
       const change = await changeSince(table, consumed.get(name) ?? 0, input);
       if (change === undefined) return { action: "rebuild", why: `how ${name} changed is no longer known` };
+      if (kind === "aggregate" && !isWorthReading(change.bytes, bytesOf(input.files.values())))
+        return { action: "rebuild", why: `${name} changed by more than half` };
       bytes += change.bytes;
     }
     if (bytes === 0) return { action: "nothing", why: "no row changed" };

@@ -110,6 +110,22 @@ it("says what a build would do, and why", async () => {
   });
 });
 
+it("says that a small table which is made anew is read as a change, as it is", async () => {
+  await writeChanges(lake, duckdb, "orders", [put(1, 1), put(1, 2)]);
+  await buildAll();
+  await sqlOf(
+    "silver/orders",
+    "SELECT id, customer, CAST(amount + 1 AS DECIMAL(12,2)) AS amount FROM bronze.orders",
+  );
+  expect(await actions()).toMatchObject({ "silver.orders": "rebuild", "gold.per_customer": "increment" });
+  expect(await decided()).toBe("increment: silver.orders is made anew; all of its rows are read as a change");
+  const reports = await buildAll();
+  expect(Object.fromEntries(reports.map(({ model, status }) => [model, status]))).toMatchObject({
+    "silver.orders": "rebuilt",
+    "gold.per_customer": "incremental",
+  });
+});
+
 /** What a build would do with a model of orders by customer, and why. */
 const decided = async (definition: PipelineDefinition = pipeline()) => {
   const { models } = await planBuild(lake, definition);

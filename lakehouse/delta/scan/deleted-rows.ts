@@ -1,6 +1,7 @@
 /** How the rows of deletion vectors are taken out of a scan. */
 import { createHash } from "node:crypto";
 import type { DataFileCache } from "../../cache/data-file-cache.ts";
+import { Remembered } from "../../cache/remembered.ts";
 import { literal } from "../../duckdb/quote.ts";
 import type { ObjectStore } from "../../store/store.ts";
 import { type DeletionVector, deletionVectorId } from "../deletion-vector/descriptor.ts";
@@ -44,16 +45,10 @@ export async function deletedRows(
 ): Promise<DeletedRows> {
   const vectors = marked.map(({ vector }) => vector);
   const total = vectors.reduce((sum, vector) => sum + vector.cardinality, 0);
-  if (total <= MOST_INLINE) {
-    const found = await readAll(store, vectors);
-    const values = found.flatMap(({ index, rows }) => Array.from(rows, (row) => `(${index}, ${row})`));
-    const typed = "SELECT file::UBIGINT AS file, row::BIGINT AS row";
-    return {
-      sql: withoutRowsSql(`${typed} FROM (VALUES ${values.join(", ")}) AS _rows(file, row)`),
-      file: undefined,
-    };
-  }
   const name = nameOf(store, vectors);
+  if (total <= MOST_INLINE) {
+    return { sql: await INLINE.get(name, () => inlineSql(store, vectors)), file: undefined };
+  }
   if (isDense(marked, total)) {
     const file = await cache.file(`${name}.bits.csv`, async (path) =>
       writeBitmaps(path, await readAll(store, vectors)),
@@ -65,6 +60,16 @@ export async function deletedRows(
     sql: withoutRowsSql(`SELECT file::UBIGINT AS file, row FROM read_parquet(${literal(file)})`),
     file,
   };
+}
+
+/** SQL of few rows, by the name of their vectors. */
+const INLINE = new Remembered<string>(100);
+
+async function inlineSql(store: ObjectStore, vectors: readonly DeletionVector[]): Promise<string> {
+  const found = await readAll(store, vectors);
+  const values = found.flatMap(({ index, rows }) => Array.from(rows, (row) => `(${index}, ${row})`));
+  const typed = "SELECT file::UBIGINT AS file, row::BIGINT AS row";
+  return withoutRowsSql(`${typed} FROM (VALUES ${values.join(", ")}) AS _rows(file, row)`);
 }
 
 /**

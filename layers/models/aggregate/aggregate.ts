@@ -33,7 +33,7 @@ export async function runAggregate(run: ModelRun): Promise<ModelResult> {
         });
   if (base !== undefined && changes?.rows === 0) return commitNothing(run, base);
   await viewInputs(run);
-  await checkColumns(session, model);
+  await checkColumns(run);
   if (base === undefined || changes === undefined || !(await findTouched(run, changes)))
     return remake(run, model.sql, why);
   const values = await keyValues(session, TOUCHED, keyFields(run));

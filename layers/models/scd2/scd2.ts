@@ -134,7 +134,7 @@ async function newestVersions(run: ModelRun, base: Snapshot): Promise<string> {
 /** Lets the model's SQL see the changes with their places, once it is known to fit the contract and to give keys. */
 async function placeChanges(run: ModelRun): Promise<void> {
   await viewBronze(run);
-  await checkColumns(run.session, run.model);
+  await checkColumns(run);
   await viewBronze(run, "with places");
   await refuseWithoutKey(run);
 }

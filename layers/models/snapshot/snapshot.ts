@@ -41,14 +41,14 @@ function isDue(model: Model, base: Snapshot, now: number): boolean {
 }
 
 async function runSnapshot(run: ModelRun): Promise<ModelResult> {
-  const { model, session, base, target } = run;
+  const { model, base, target } = run;
   if (base !== undefined && run.consumed === undefined) await refuseLostImages(run, base);
   const period = periodAt(target.now(), model);
   // Nothing is recorded: what the inputs bring is for the image of the later period.
   if (base !== undefined && isPast(model, base, period))
     return { status: "unchanged", rowsIn: 0, rowsOut: 0, bytes: 0, version: base.version };
   await viewInputs(run);
-  await checkColumns(session, model);
+  await checkColumns(run);
   const column = identifier(imageColumn(model));
   const image = `SELECT *, ${periodSql(period, model)} AS ${column} FROM (${model.sql}\n)`;
   const isKnown = base !== undefined && run.consumed !== undefined && lastImage(base) === period;

@@ -39,7 +39,7 @@ async function runStateful(run: ModelRun): Promise<ModelResult> {
 async function rebuild(run: ModelRun, stepper: Stepper, spool: Spool): Promise<ModelResult> {
   const { model, session } = run;
   await viewInputs(run);
-  await checkColumns(session, model);
+  await checkColumns(run);
   const rows = typedSql(model.sql, stepper.inputFields);
   await runSteps(session, stepper, { rows, last: undefined }, spool);
   const made = await spool.sql(contractSchema(model.contract).fields);

@@ -91,7 +91,7 @@ async function readRows(run: ModelRun, stepper: Stepper): Promise<number | undef
     [GONE_IMAGES, `NOT ${IS_NEW}`],
   ] as const) {
     await session.view(layer, name, `SELECT ${columns} FROM main.changed WHERE ${where}`);
-    await checkColumns(session, model);
+    await checkColumns(run);
     try {
       await session.run(`CREATE TABLE ${relation} AS ${sql}`);
     } catch (error) {
