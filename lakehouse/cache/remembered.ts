@@ -1,3 +1,6 @@
+/** Letters of a text beyond which nothing is kept: what is made of it is larger still. */
+const LONGEST = 4000;
+
 /**
  * What was made before, by a text that says all that it depends on: a process that runs the same models again and again
  * makes it once. What was not asked for the longest time goes first.
@@ -26,6 +29,3 @@ export class Remembered<T> {
     return value;
   }
 }
-
-/** Letters of a text beyond which nothing is kept: what is made of it is larger still. */
-const LONGEST = 10_000;

@@ -63,6 +63,9 @@ export async function buildModels(
   const { snapshots, tables } = await pinInputs(lake, pipeline, models);
   const slots = new Slots(context.concurrency);
   const running = new Map<string, Promise<State>>();
+  const settled = new Set<string>();
+  /** Models that have made their rows and wait for others to be audited. */
+  let parked = 0;
   for (const model of models) {
     const upstream = model.references.flatMap((reference) => running.get(reference) ?? []);
     const before = new Map(running);
@@ -76,13 +79,18 @@ export async function buildModels(
       return slots.with(async (slot) => {
         // An audit sees tables of the models before this one as the build leaves them, or as they were where those
         // fail. Of models after this one it sees none that the build made, however fast that was.
-        const ended = new Set<string>();
         const whenBuilt = async (name: string) => {
           const other = before.get(name);
-          if (other !== undefined && !ended.has(name)) await slot.leaveTo(other);
-          ended.add(name);
-          return other !== undefined;
+          if (other === undefined || settled.has(name)) return other !== undefined;
+          parked += 1;
+          await slot.leaveTo(other).finally(() => {
+            parked -= 1;
+          });
+          return true;
         };
+        // Rows that are made wait in memory and on disk: where many do, this one waits before it makes its own.
+        const audited = model.audits.flatMap(({ reads }) => reads.flatMap((name) => before.get(name) ?? []));
+        if (withAudits && parked >= context.concurrency) await slot.leaveTo(Promise.all(audited));
         const audits: AuditResult[] = [];
         try {
           const isAnew = anew.has(model.name);
@@ -96,7 +104,10 @@ export async function buildModels(
         }
       });
     };
-    running.set(model.name, run());
+    running.set(
+      model.name,
+      run().finally(() => settled.add(model.name)),
+    );
   }
   const states = await Promise.all(running.values());
   return {

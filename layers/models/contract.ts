@@ -1,6 +1,5 @@
 /** Where a model's rows meet its contract: columns and types before they are written, nulls before they are seen. */
 import { createHash } from "node:crypto";
-import { Remembered } from "../../lakehouse/cache/remembered.ts";
 import { field, type StructType, typedSql } from "../../lakehouse/delta/schema.ts";
 import type { Staged } from "../../lakehouse/delta/stage.ts";
 import { countRows } from "../../lakehouse/delta/stats.ts";
@@ -25,16 +24,21 @@ export function contractSchema(contract: AnyContract): StructType {
  * Checks that the SQL of a model gives exactly the contract's columns, but for those that Ingot adds. The tables it reads
  * must be there as views.
  */
-export function checkColumns({ session, model, inputs }: CheckedRun): Promise<void> {
+export async function checkColumns({ session, model, inputs }: CheckedRun): Promise<void> {
   const columns = [...inputs].map(([name, { schema }]) => [name, schema.fields]);
   const asked = JSON.stringify([model.fingerprint, model.file, model.sql, columns]);
-  return PASSED.get(createHash("sha256").update(asked).digest("hex"), () => findColumns(session, model));
+  const digest = createHash("sha256").update(asked).digest("hex");
+  if (PASSED.has(digest)) return;
+  await findColumns(session, model);
+  if (PASSED.size >= MOST_PASSED) PASSED.clear();
+  PASSED.add(digest);
 }
 
 type CheckedRun = Pick<ModelRun, "session" | "model" | "inputs">;
 
 /** Checks that were passed, of models over inputs with these columns. */
-const PASSED = new Remembered<void>(1000);
+const PASSED = new Set<string>();
+const MOST_PASSED = 1000;
 
 async function findColumns(session: Session, model: Model): Promise<void> {
   const columns = await modelError(model, () => session.describe(model.sql));

@@ -28,9 +28,9 @@ export class Slots {
   }
 }
 
-/** The place of one piece of work. */
+/** The place of one piece of work, which waits for one thing at a time. */
 export class Slot {
-  free: () => void = () => {};
+  private giveBack: () => void = () => {};
   private readonly next: () => Promise<() => void>;
 
   constructor(next: () => Promise<() => void>) {
@@ -38,7 +38,11 @@ export class Slot {
   }
 
   async take(): Promise<void> {
-    this.free = await this.next();
+    this.giveBack = await this.next();
+  }
+
+  free(): void {
+    this.giveBack();
   }
 
   /** Waits for others, whom the place is left to meanwhile: else all places could be held by those who wait. */

@@ -1,4 +1,5 @@
 /** SQL as DuckDB's own syntax tree, and back. */
+import { createHash } from "node:crypto";
 import { Remembered } from "../../lakehouse/cache/remembered.ts";
 import { parseLossless, stringifyLossless } from "../../lakehouse/delta/skip/lossless-json.ts";
 import type { DuckDb } from "../../lakehouse/duckdb/duckdb.ts";
@@ -30,7 +31,7 @@ const TEXTS = new Remembered<string>(200);
 /** The text of a query. */
 export async function queryText(duckdb: DuckDb, node: SyntaxNode): Promise<string> {
   const tree = stringifyLossless({ error: false, statements: [{ node, named_param_map: [] }] });
-  return TEXTS.get(tree, async () => {
+  return TEXTS.get(createHash("sha256").update(tree).digest("hex"), async () => {
     const rows = await duckdb.rows("SELECT json_deserialize_sql($1::JSON) AS sql", [tree]);
     return String(rows[0]?.sql);
   });

@@ -11,6 +11,7 @@ import type { PipelineDefinition } from "../definition/pipeline.ts";
 import { dueAudits } from "../models/audit/run-audits.ts";
 import { contractSchema } from "../models/contract.ts";
 import { readModels } from "../models/model.ts";
+import { tableActions } from "../models/model-table.ts";
 import type { Model } from "../models/planned-model.ts";
 import { isWorthReading } from "../models/read-change.ts";
 import { consumption, isModelTable } from "../models/record.ts";
@@ -48,6 +49,9 @@ export async function planBuild(lake: Lake, pipeline: PipelineDefinition): Promi
   }
   return { models: planned, problems };
 }
+
+/** Kinds that read what came to their inputs and went from them. */
+const READING_CHANGES: readonly ModelKind[] = ["aggregate", "stateful"];
 
 class Planner {
   private readonly lake: Lake;
@@ -110,26 +114,42 @@ class Planner {
     const found = consumption(base, model, inputs);
     if ("reason" in found) return { action: "rebuild", why: found.reason, ...(await this.cost(model)) };
     const consumed = found.versions;
-    const anew = own.find((reference) => ["create", "rebuild"].includes(this.actions.get(reference) ?? ""));
-    if (anew !== undefined) return this.afterRebuild(model, anew);
+    const anew = own.filter((reference) => ["create", "rebuild"].includes(this.actions.get(reference) ?? ""));
+    const changed = [...inputs].filter(([name, input]) => consumed.get(name) !== input.version);
+    if (anew.length > 0) return this.afterRebuild(model, anew, changed, consumed);
     const moving = own.filter((reference) => this.actions.get(reference) === "increment");
     if (moving.length > 0) return { action: "increment", why: `${moving.join(", ")} will change` };
-    const changed = [...inputs].filter(([name, input]) => consumed.get(name) !== input.version);
     if (changed.length === 0) return { action: "nothing", why: "no input changed" };
     return this.increment(model, changed, consumed);
   }
 
-  /** Of a model that reads a table which is made anew. */
+  /** Of a model that reads tables which are made anew. */
   private async afterRebuild(
     model: Model,
-    anew: string,
+    anew: readonly string[],
+    changed: readonly (readonly [string, Snapshot])[],
+    consumed: ReadonlyMap<string, number>,
   ): Promise<Omit<PlannedModel, "model" | "kind" | "downstream">> {
-    const bytes = bytesOf((await this.snapshot(anew))?.files.values() ?? []);
-    // Its rows all go and all come; what it will weigh is not known yet.
-    const isRead = model.kind === "aggregate" && isWorthReading(bytes * 2, bytes);
-    return isRead && this.actions.get(anew) === "rebuild"
-      ? { action: "increment", why: `${anew} is made anew; all of its rows are read as a change` }
-      : { action: "rebuild", why: `${anew} is made anew` };
+    for (const reference of anew) {
+      const isRead = READING_CHANGES.includes(model.kind) && (await this.isReadWhole(reference));
+      if (!isRead) return { action: "rebuild", why: `${reference} is made anew` };
+    }
+    const others = changed.filter(([name]) => !anew.includes(name));
+    const planned = await this.increment(model, others, consumed);
+    if (planned.action === "rebuild") return planned;
+    const what =
+      anew.length === 1 ? "is made anew; all of its rows are" : "are made anew; all of their rows are";
+    return { action: "increment", why: `${anew.join(", ")} ${what} read as a change` };
+  }
+
+  /** Whether a table that is made anew is so small, and stays so much the same, that its rows are read as a change. */
+  private async isReadWhole(reference: string): Promise<boolean> {
+    const made = this.models.find(({ name }) => name === reference);
+    const table = await this.snapshot(reference);
+    if (made === undefined || table === undefined || this.actions.get(reference) !== "rebuild") return false;
+    const bytes = bytesOf(table.files.values());
+    // All rows go and all come; what those weigh is taken for what these do.
+    return tableActions(made, table, 0).length === 0 && isWorthReading(bytes * 2, bytes);
   }
 
   private async increment(
@@ -142,7 +162,7 @@ class Planner {
       const table = this.lake.table(this.path(name));
       const change = await changeSince(table, consumed.get(name) ?? 0, input);
       if (change === undefined) return { action: "rebuild", why: `how ${name} changed is no longer known` };
-      if (kind === "aggregate" && !isWorthReading(change.bytes, bytesOf(input.files.values())))
+      if (READING_CHANGES.includes(kind) && !isWorthReading(change.bytes, bytesOf(input.files.values())))
         return { action: "rebuild", why: `${name} changed by more than half` };
       bytes += change.bytes;
     }

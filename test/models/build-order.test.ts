@@ -1,7 +1,7 @@
 /** Models are built after what their audits read, where that is possible; else audits see what was there before. */
 import { expect, it } from "vitest";
 import type { Lake } from "../../lakehouse/lake.ts";
-import { ignoreProgress } from "../../lakehouse/progress.ts";
+import { ignoreProgress, type ProgressEvent } from "../../lakehouse/progress.ts";
 import { references, sql } from "../../layers/definition/audit.ts";
 import { build } from "../../layers/models/build.ts";
 import { readModels } from "../../layers/models/model.ts";
@@ -83,4 +83,26 @@ it("does not see what a later model made faster", async () => {
     ["gold.loose", "rebuilt"],
   ]);
   expect(reports[1]?.audits).toMatchObject([{ audit: "no second", status: "passed" }, { status: "passed" }]);
+});
+
+it("begins no model before another has ended where there is one place and nobody to wait for", async () => {
+  const toKinds = [references("kind", "silver.kinds", "kind")];
+  const pipeline = await auditPipeline(folder.path, {
+    audits: { "silver.merged": toKinds, "gold.listed": toKinds, "gold.loose": toKinds },
+  });
+  const lake = newLake(folder.path, duckdb);
+  const open = new Set<string>();
+  let most = 0;
+  const onProgress = ({ task, state }: ProgressEvent) => {
+    if (state === "running") open.add(task);
+    else open.delete(task);
+    most = Math.max(most, open.size);
+  };
+  for (const id of [1, 2]) {
+    await kinds(lake, "a");
+    await items(lake, id, "a");
+    const reports = await build({ lake, concurrency: 1, onProgress }, pipeline);
+    expect(reports.flatMap(({ audits }) => audits).every(({ status }) => status === "passed")).toBe(true);
+  }
+  expect([open.size, most]).toEqual([0, 1]);
 });

@@ -53,7 +53,7 @@ const put = (lsn: number, id: number): Change => ({
   seq: 1,
 });
 const sqlOf = (name: string, sql: string) => writeFile(`${folder.path}/${name}.sql`, sql);
-const actions = async (definition = pipeline()) =>
+const actions = async (definition: PipelineDefinition = pipeline()) =>
   Object.fromEntries((await planBuild(lake, definition)).models.map(({ model, action }) => [model, action]));
 const buildAll = () => build({ lake, concurrency: 2, onProgress: ignoreProgress }, pipeline());
 
@@ -124,6 +124,28 @@ it("says that a small table which is made anew is read as a change, as it is", a
     "silver.orders": "rebuilt",
     "gold.per_customer": "incremental",
   });
+});
+
+it("says that a table which gets other columns has its readers made anew, as it has", async () => {
+  await writeChanges(lake, duckdb, "orders", [put(1, 1), put(1, 2)]);
+  await buildAll();
+  const wider = defineTable({
+    name: "orders",
+    description: "orders",
+    key: ["id"],
+    columns: { ...orders.columns, status: text() },
+  });
+  await sqlOf(
+    "silver/orders",
+    "SELECT id, customer, CAST(amount AS DECIMAL(12,2)) AS amount, status FROM bronze.orders",
+  );
+  const definition = { ...pipeline(), silver: { orders: merge(wider) } };
+  expect(await actions(definition)).toMatchObject({
+    "silver.orders": "rebuild",
+    "gold.per_customer": "rebuild",
+  });
+  const reports = await build({ lake, concurrency: 2, onProgress: ignoreProgress }, definition);
+  expect(reports.find(({ model }) => model === "gold.per_customer")?.status).toBe("rebuilt");
 });
 
 /** What a build would do with a model of orders by customer, and why. */

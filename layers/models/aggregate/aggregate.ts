@@ -56,8 +56,8 @@ async function filterInputs(run: ModelRun, values: readonly KeyValues[]): Promis
   const { groups } = run.model;
   if (groups === undefined) return new Set();
   const columns = columnsOf(run);
-  const ranges = await inputFilters(run, groups, columns, values);
-  const { conditions, exact } = touchedInputs(run, groups, columns, TOUCHED, values, ranges);
+  const known = await inputFilters(run, groups, columns, values);
+  const { conditions, exact } = touchedInputs(run, groups, columns, TOUCHED, values, known);
   if (conditions.size > 0) await viewInputs(run, conditions);
   return exact;
 }

@@ -42,9 +42,15 @@ export function touchedInputs(
       continue;
     if (!isAlwaysThere(query.tree, column.leaf)) continue;
     const { reference } = column.leaf;
-    const isTouched = `${identifier(column.column)} IN (SELECT ${identifier(name)} FROM main.${touched})`;
-    const others = conditions.get(reference);
-    conditions.set(reference, others === undefined ? isTouched : `${others} AND ${isTouched}`);
+    const own = identifier(column.column);
+    const { range } = value;
+    const all = [
+      conditions.get(reference) ?? [],
+      // Files are left out by what they say of their rows.
+      range === undefined ? [] : `${own} BETWEEN ${range.low} AND ${range.high}`,
+      `${own} IN (SELECT ${identifier(name)} FROM main.${touched})`,
+    ];
+    conditions.set(reference, all.flat().join(" AND "));
     exact.add(name);
   }
   return { conditions, exact };
