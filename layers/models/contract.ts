@@ -9,7 +9,6 @@ import { TerminalError } from "../../lakehouse/errors.ts";
 import type { AnyContract } from "../../schemas/table.ts";
 import { sqlColumns } from "../definition/model-columns.ts";
 import type { Model } from "./planned-model.ts";
-import type { ModelRun } from "./run.ts";
 import { sqlErrorText } from "./sensitive.ts";
 
 /** The Delta schema of a contract. */
@@ -34,7 +33,11 @@ export async function checkColumns({ session, model, inputs }: CheckedRun): Prom
   PASSED.add(digest);
 }
 
-type CheckedRun = Pick<ModelRun, "session" | "model" | "inputs">;
+interface CheckedRun {
+  readonly session: Session;
+  readonly model: Model;
+  readonly inputs: ReadonlyMap<string, { readonly schema: StructType }>;
+}
 
 /** Checks that were passed, of models over inputs with these columns. */
 const PASSED = new Set<string>();
