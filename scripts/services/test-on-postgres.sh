@@ -21,7 +21,7 @@ elif [ "${files[*]}" = core ]; then
     # The hand-over from load to stream, of a killed load and under writers.
     test/bronze/load-wal.test.ts test/capture/pgbench.test.ts
     # Changes of every kind, long values, truncations, identities, columns that change, slots, large transactions.
-    test/capture/{capture,drift,messages,other-identity,partitions,slot,types}.test.ts
+    test/capture/{capture,drift,hostile,messages,other-identity,partitions,slot,types}.test.ts
     # What is asked of the catalogue.
     test/doctor/capture.test.ts test/init/choices.test.ts
   )

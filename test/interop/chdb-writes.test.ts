@@ -1,15 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { useDuckDb } from "../support/duckdb.ts";
 import { useEngine } from "../support/engines.ts";
-import { useFolder } from "../support/folder.ts";
+import { useInterop } from "./bench.ts";
 import { expectSameReading } from "./compare.ts";
-import { IngotReader } from "./ingot-reader.ts";
 import { IngotWriter } from "./ingot-writer.ts";
 
-const duckdb = await useDuckDb();
-const ingot = new IngotReader(duckdb);
-const folder = useFolder();
+const { duckdb, ingot, folder } = await useInterop();
 const chdb = useEngine("chdb", folder.path);
 
 // ClickHouse makes no Delta tables of its own: it appends to those of others.
