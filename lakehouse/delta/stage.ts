@@ -29,18 +29,22 @@ export interface StageOptions {
   /** ORDER BY of the files' rows; they come as they may otherwise. */
   readonly orderBy?: string;
   readonly constants?: Constants;
+  readonly enumerations?: Enumerations;
   /**
-   * Give dictionaries up early: for rows that are to be written soon rather than small. Columns with some ten thousand
-   * different values come out up to a third larger.
+   * The most entries of a dictionary in a row group, where rows are to be written soon rather than small: a column is
+   * searched for values that come again until there are more. By default, DuckDB's a fifth of the rows.
    */
-  readonly smallDictionaries?: boolean;
+  readonly dictionary?: number;
 }
 
 /** Columns, other than those of partitions, with one value in all rows. The query need not have them. */
 export type Constants = ReadonlyMap<string, string | number | null>;
 
-/** Entries of a small dictionary, of a row group. */
-const SMALL_DICTIONARY = 8192;
+/**
+ * Columns of text that the query gives as an ENUM, which is the same in the file and takes a third of the time to
+ * write, and the first and the last text of them that rows have: DuckDB does not say these of an ENUM.
+ */
+export type Enumerations = ReadonlyMap<string, { readonly min: string; readonly max: string }>;
 
 /** A partitioned write cannot be told a size; files that came out this much larger are divided. */
 const TOLERANCE = 1.5;
@@ -64,8 +68,11 @@ export async function stage(
     const written = await checkingPartitions(() => session.rows(copy));
     const files: AddFile[] = [];
     const nulls = new Map<string, number>();
-    for (const row of await divided(session, written, layout, folder)) {
-      const columns = columnsOf(row, layout, options.constants);
+    const parts = await divided(session, written, layout, folder);
+    // They hold of all rows together.
+    const enumerations = parts.length === 1 ? options.enumerations : undefined;
+    for (const row of parts) {
+      const columns = columnsOf(row, layout, options.constants, enumerations);
       for (const [name, column] of columns)
         nulls.set(name, (nulls.get(name) ?? 0) + Number(column.null_count ?? 0));
       if (Number(row.count) === 0) continue;
@@ -87,7 +94,7 @@ function copySql(
   sql: string,
   layout: Layout,
   folder: string,
-  { constants = new Map(), smallDictionaries = false }: StageOptions,
+  { constants = new Map(), enumerations = new Map(), dictionary }: StageOptions,
 ): string {
   const fields = dataFields(layout);
   const partitions = partitionFields(layout);
@@ -95,8 +102,8 @@ function copySql(
     const constant = constants.get(f.name);
     // What a file lacks is null (PROTOCOL.md, "Reader Requirements"), and costs nothing.
     if (constant === null) return [];
-    const typed =
-      constant === undefined ? `${identifier(f.name)}::${duckdbType(f.type)}` : constantSql(constant, f);
+    const type = enumerations.has(f.name) ? "" : `::${duckdbType(f.type)}`;
+    const typed = constant === undefined ? `${identifier(f.name)}${type}` : constantSql(constant, f);
     const physical = layout.mapping === "none" ? typed : toPhysicalSql(`(${typed})`, f.type);
     return [`${physical} AS ${identifier(nameInFiles(layout, f))}`];
   });
@@ -107,7 +114,7 @@ function copySql(
     columns.push(`${partitionValueSql(`${identifier(f.name)}::${duckdbType(f.type)}`, f)} AS _p${i}`);
   }
   const options = [...parquetOptions(layout), "OVERWRITE_OR_IGNORE true"];
-  if (smallDictionaries) options.push(`DICTIONARY_SIZE_LIMIT ${SMALL_DICTIONARY}`);
+  if (dictionary !== undefined) options.push(`DICTIONARY_SIZE_LIMIT ${Math.max(1, dictionary)}`);
   if (partitions.length === 0) options.push(`FILE_SIZE_BYTES ${layout.targetFileBytes}`);
   else options.push(`PARTITION_BY (${partitions.map((_, i) => `_p${i}`).join(", ")})`);
   return `COPY (SELECT ${columns.join(", ")} FROM (${sql}\n)) TO ${literal(folder)} (${options.join(", ")})`;
@@ -204,6 +211,7 @@ function columnsOf(
   row: Row,
   layout: Layout,
   constants: Constants = new Map(),
+  enumerations: Enumerations = new Map(),
 ): Map<string, ColumnStatistics> {
   const statistics = (row.column_statistics ?? {}) as Readonly<Record<string, ColumnStatistics>>;
   const byName = new Map<string, ColumnStatistics>();
@@ -213,7 +221,7 @@ function columnsOf(
     if (constant === null) byName.set(f.name, { null_count: String(row.count) });
     else if (column && typeof constant === "string" && f.type === "string") {
       byName.set(f.name, { ...column, min: constant, max: constant });
-    } else if (column) byName.set(f.name, column);
+    } else if (column) byName.set(f.name, { ...column, ...enumerations.get(f.name) });
   }
   return byName;
 }

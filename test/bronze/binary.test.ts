@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { field, typedSql } from "../../lakehouse/delta/schema.ts";
 import type { Row } from "../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../lakehouse/duckdb/quote.ts";
-import { Spool, SpoolFolder, spoolName } from "../../layers/bronze/load/spool.ts";
+import { Spool, SpoolFolder } from "../../layers/bronze/load/spool.ts";
 import { BinaryCopy, RowTooLong } from "../../layers/bronze/postgres/binary/binary-copy.ts";
 import { NoPlace } from "../../layers/bronze/postgres/binary/column-values.ts";
 import { wireOf } from "../../layers/bronze/postgres/binary/wire.ts";
@@ -41,14 +41,14 @@ interface Read {
 
 /** Reads a table as binary, over a connection of its own: one that fails is of no more use. */
 async function readBinary({ table, select, bulk = true, longestRow = 1 << 20 }: Read): Promise<Row[]> {
-  const fields = table.columns.map(wireOf);
+  const fields = table.columns.map((column) => wireOf(column));
   const reader = await connect(database.url, { bulk });
   const rows: Row[] = [];
   const spool = new Spool(
     folder,
     fields.map(({ values }) => values()),
-    async ({ path }) => {
-      const named = table.columns.map(({ name }, i) => `${spoolName(i)} AS ${identifier(name)}`);
+    async ({ path, columns }) => {
+      const named = table.columns.map(({ name }, i) => `${columns[i]?.sql} AS ${identifier(name)}`);
       const read = `SELECT ${named.join(", ")} FROM read_parquet(${literal(path)})`;
       const values = fields.map(({ value }, i) => `${value} AS ${identifier(table.columns[i]?.name ?? "")}`);
       const types = table.columns.map((column) => field(column.name, column.deltaType));

@@ -8,7 +8,7 @@ import type { CopyShape } from "../schema.ts";
 import { sourceColumns, sourceName } from "../schema.ts";
 import { type Range, rangeSql } from "./ranges.ts";
 import { SpoolFolder } from "./spool.ts";
-import { stageBinary } from "./stage-binary.ts";
+import { type BinaryField, binaryFields, stageBinary } from "./stage-binary.ts";
 import type { TableLoad } from "./table-load.ts";
 
 /** A way to read a range. */
@@ -25,6 +25,7 @@ export class RangeReader {
   private readonly ingestion: Ingestion;
   private client: pg.Client | undefined;
   private folder: SpoolFolder | undefined;
+  private fields: { readonly of: TableLoad; readonly fields: readonly BinaryField[] } | undefined;
 
   constructor(ingestion: Ingestion) {
     this.ingestion = ingestion;
@@ -53,7 +54,15 @@ export class RangeReader {
       if (way === "binary") {
         this.folder ??= await SpoolFolder.create();
         const { folder } = this;
-        return await stageBinary(this.client, session, target, { shape, range, moment, folder }, options);
+        if (this.fields?.of !== load) this.fields = { of: load, fields: binaryFields(shape, moment) };
+        const { fields } = this.fields;
+        return await stageBinary(
+          this.client,
+          session,
+          target,
+          { shape, range, moment, folder, fields },
+          options,
+        );
       }
       const query = rangeSql(sourceName(table), sourceColumns(shape), range);
       return await stageRows(this.client, session, target, { shape, query, moment, reading: way }, options);
@@ -69,8 +78,7 @@ export class RangeReader {
   async close(): Promise<void> {
     const { folder } = this;
     this.folder = undefined;
-    await folder?.remove();
-    await this.disconnect();
+    await Promise.all([folder?.remove(), this.disconnect()]);
   }
 
   private async disconnect(): Promise<void> {

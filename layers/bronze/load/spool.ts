@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { GROUP_ROWS, type PlainColumn, PlainParquet } from "../../../lakehouse/parquet/plain-parquet.ts";
 import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { RowBatch } from "../postgres/binary/binary-copy.ts";
-import type { ColumnValues } from "../postgres/binary/column-values.ts";
+import type { ColumnValues, SpooledColumn } from "../postgres/binary/column-values.ts";
 
 /** Bytes of a row group, where rows are long. */
 const GROUP_BYTES = 16 << 20;
@@ -18,6 +18,10 @@ const FILE_BYTES = 96 << 20;
 export interface SpooledFile {
   readonly path: string;
   readonly rows: number;
+  /** In the order of the columns. */
+  readonly columns: readonly SpooledColumn[];
+  /** Entries of the dictionaries that serve its values. */
+  readonly dictionary: number;
 }
 
 /** The files of one reader, one range after the other. */
@@ -53,13 +57,15 @@ export class SpoolFolder {
 
 export class Spool {
   private readonly columns: readonly ColumnValues[];
-  private readonly shapes: readonly PlainColumn[];
   private readonly takeFile: (file: SpooledFile) => Promise<void>;
   private readonly folder: SpoolFolder;
   private file: PlainParquet | undefined;
+  /** How the columns of the file are written. */
+  private shapes: readonly PlainColumn[] = [];
   private path = "";
   private groupRows = 0;
   private fileRows = 0;
+  private dictionary = 0;
   private handedOver: Promise<void> = Promise.resolve();
   private writing: Promise<void> = Promise.resolve();
   private isAbandoned = false;
@@ -71,7 +77,8 @@ export class Spool {
     takeFile: (file: SpooledFile) => Promise<void>,
   ) {
     this.columns = columns;
-    this.shapes = columns.map(({ plain }, i) => ({ ...plain, name: spoolName(i) }));
+    // A range that failed leaves some behind.
+    for (const column of columns) column.clear();
     this.takeFile = takeFile;
     this.folder = folder;
   }
@@ -117,6 +124,8 @@ export class Spool {
   }
 
   private async endGroup(): Promise<void> {
+    if (this.columns.some(({ plain }, i) => plain.physical !== this.shapes[i]?.physical))
+      await this.endFile();
     const file = this.file ?? (await this.beginFile());
     await file.writeGroup(
       this.groupRows,
@@ -130,12 +139,14 @@ export class Spool {
 
   private async beginFile(): Promise<PlainParquet> {
     this.path = await this.folder.take();
+    this.shapes = this.columns.map(({ plain }, i) => ({ ...plain, name: spoolName(i) }));
+    this.dictionary = Math.max(...this.columns.map(({ dictionary }) => dictionary));
     this.file = await PlainParquet.create(this.path, this.shapes);
     return this.file;
   }
 
   private async endFile(): Promise<void> {
-    const { file, path, fileRows: rows } = this;
+    const { file, path, fileRows: rows, dictionary } = this;
     if (file === undefined) return;
     await file.end();
     // The other file is free when its rows were taken.
@@ -143,11 +154,14 @@ export class Spool {
     if (this.isAbandoned) return;
     this.file = undefined;
     this.fileRows = 0;
-    this.handedOver = this.takeFile({ path, rows }).finally(() => this.folder.giveBack(path));
+    const columns = this.columns.map((column, i) => column.endFile(spoolName(i)));
+    this.handedOver = this.takeFile({ path, rows, columns, dictionary }).finally(() =>
+      this.folder.giveBack(path),
+    );
     // Told to who waits for it next.
     this.handedOver.catch(() => {});
   }
 }
 
 /** Name of a column in the files: one of the source's could mean something else to DuckDB. */
-export const spoolName = (index: number) => `c${index}`;
+const spoolName = (index: number) => `c${index}`;

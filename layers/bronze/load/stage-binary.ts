@@ -1,7 +1,12 @@
 /** Stages rows of a source table that a binary COPY sends: the way that most rows take. */
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
-import { type Constants, joinStaged, type Staged } from "../../../lakehouse/delta/stage.ts";
+import {
+  type Constants,
+  type Enumerations,
+  joinStaged,
+  type Staged,
+} from "../../../lakehouse/delta/stage.ts";
 import type { DeltaTable } from "../../../lakehouse/delta/table.ts";
 import type { Session } from "../../../lakehouse/duckdb/duckdb.ts";
 import { identifier, literal } from "../../../lakehouse/duckdb/quote.ts";
@@ -19,13 +24,15 @@ import type { SourceMoment } from "../postgres/snapshot.ts";
 import { fullTransactionId } from "../rows.ts";
 import { bronzeSchema, type CopyShape, sourceName } from "../schema.ts";
 import { type Range, rangeSql } from "./ranges.ts";
-import { Spool, type SpooledFile, type SpoolFolder, spoolName } from "./spool.ts";
+import { Spool, type SpooledFile, type SpoolFolder } from "./spool.ts";
 
 export interface RangeToStage {
   readonly shape: CopyShape;
   readonly range: Range;
   readonly moment: SourceMoment;
   readonly folder: SpoolFolder;
+  /** Of the table, as `binaryFields` gives them. One range after the other fills them. */
+  readonly fields: readonly BinaryField[];
 }
 
 /** Stages the rows of a range as read rows. A row that cannot go this way is an error that `isMisread` knows. */
@@ -33,18 +40,21 @@ export async function stageBinary(
   client: pg.Client,
   session: Session,
   target: DeltaTable,
-  { shape, range, moment, folder }: RangeToStage,
+  { shape, range, moment, folder, fields }: RangeToStage,
   { onArrival = () => {}, rate }: CopyOptions,
 ): Promise<{ readonly staged: Staged; readonly bytes: number }> {
   const { table } = shape;
-  const fields = fieldsOf(shape, moment);
   const parts: Staged[] = [];
   const spool = new Spool(
     folder,
-    fields.map(({ values }) => values()),
+    fields.map(({ values }) => values),
     async (file) => {
       const sql = `SELECT ${fields.map(({ value }) => value).join(", ")} FROM ${fileSql(file, fields)}`;
-      const options = { constants: constantsOf(shape, moment), smallDictionaries: true };
+      const options = {
+        constants: constantsOf(shape, moment),
+        enumerations: enumerationsOf(file, fields),
+        dictionary: file.dictionary,
+      };
       parts.push(await readingCsv(table, () => target.stage(session, sql, bronzeSchema(table), options)));
     },
   );
@@ -76,31 +86,42 @@ export async function stageBinary(
   }
 }
 
-interface Field {
+/** A column on its way. */
+export interface BinaryField {
   readonly name: string;
   readonly select: string;
-  readonly values: () => ColumnValues;
+  /** With buffers that grow to what a row group needs: new ones for each range would cost more than filling them. */
+  readonly values: ColumnValues;
   /** Of a SELECT over the file's columns by their names here. */
   readonly value: string;
 }
 
-function fieldsOf({ table, withTransaction }: CopyShape, moment: SourceMoment): Field[] {
-  const fields: Field[] = table.columns.map((column) => {
-    const { value, ...wire } = wireOf(column);
+/** Columns from which on a table is wide. */
+const WIDE = 64;
+
+export function binaryFields({ table, withTransaction }: CopyShape, moment: SourceMoment): BinaryField[] {
+  const isWide = table.columns.length > WIDE;
+  const fields: BinaryField[] = table.columns.map((column) => {
+    const { select, values, value } = wireOf(column, isWide);
     const { name } = column;
-    return { ...wire, name, value: `${value} AS ${identifier(name)}` };
+    return { name, select, values: values(), value: `${value} AS ${identifier(name)}` };
   });
   if (withTransaction) {
+    const { select, values } = TRANSACTION;
     const name = META.transaction;
-    fields.push({ ...TRANSACTION, name, value: `${fullTransactionId(moment)} AS ${name}` });
+    fields.push({ name, select, values: values(), value: `${fullTransactionId(moment)} AS ${name}` });
   }
   return fields;
 }
 
 /** The rows of a file under the names of the source. */
-function fileSql({ path, rows }: SpooledFile, fields: readonly Field[]): string {
-  const columns = fields.map(({ name }, i) => `${spoolName(i)} AS ${identifier(name)}`);
-  return `(SELECT ${columns.join(", ")} FROM read_parquet(${literal(path)}, explicit_cardinality = ${rows}))`;
+function fileSql({ path, rows, columns }: SpooledFile, fields: readonly BinaryField[]): string {
+  const values = columns.map(({ sql }, i) => `${sql} AS ${identifier(fields[i]?.name ?? "")}`);
+  return `(SELECT ${values.join(", ")} FROM read_parquet(${literal(path)}, explicit_cardinality = ${rows}))`;
+}
+
+function enumerationsOf({ columns }: SpooledFile, fields: readonly BinaryField[]): Enumerations {
+  return new Map(columns.flatMap(({ texts }, i) => (texts ? [[fields[i]?.name ?? "", texts] as const] : [])));
 }
 
 /** What is the same in all rows. */

@@ -12,8 +12,9 @@ import { ReadingSocket } from "./reading-socket.ts";
 const SESSION_SQL = `
   SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3;
   SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET row_security = off; SET default_transaction_read_only = off;
-  SELECT set_config(name, '0', false) FROM pg_settings
-   WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
+  SELECT set_config(name, '0', false)
+    FROM unnest(ARRAY['statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']) AS name
+   WHERE current_setting(name, true) IS NOT NULL;
   SELECT pg_backend_pid() AS backend`;
 
 /** Addresses behind a pooler that gives each client a server of its own. */

@@ -6,6 +6,12 @@ import { Socket, type SocketConstructorOpts } from "node:net";
 
 const BUFFER = 1 << 16;
 
+/**
+ * Milliseconds after a read that left nothing behind: meanwhile the system gathers what the server sends, which wakes
+ * neither side. Reading as soon as a row is there costs both a tenth of their time.
+ */
+const GATHER_MS = 1;
+
 export class ReadingSocket extends Socket {
   /** Gets the bytes instead of the listeners of `data`; they are gone when it returns. */
   consumer: ((chunk: Buffer) => void) | undefined;
@@ -19,11 +25,17 @@ export class ReadingSocket extends Socket {
           const chunk = buffer.subarray(0, length);
           if (this.consumer) this.consumer(chunk);
           else this.emit("data", Buffer.from(chunk));
-          return true;
+          if (this.consumer === undefined || length === BUFFER || this.isPaused()) return true;
+          setTimeout(() => this.goOn(), GATHER_MS);
+          return false;
         },
       },
       // The types know this option of Node's where a socket is connected at once only.
     } as SocketConstructorOpts);
+  }
+
+  private goOn(): void {
+    if (!this.destroyed && !this.isPaused()) this.resume();
   }
 }
 

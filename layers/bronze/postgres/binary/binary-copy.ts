@@ -63,7 +63,11 @@ export class BinaryCopy implements pg.Submittable {
   private view = viewOf(this.inbox);
   private filled = 0;
   private fields = new Int32Array(1 << 14);
+  /** Bytes of the messages that were gone through. */
+  private scanned = 0;
   private isFirst = true;
+  /** Whether what follows is for `pg`. */
+  private isLast = false;
   private failed = false;
 
   constructor(text: string, options: BinaryCopyOptions) {
@@ -120,16 +124,32 @@ export class BinaryCopy implements pg.Submittable {
 
   /** Takes all messages that are whole. */
   private take(): Promise<void> | undefined {
+    const rows = this.scan();
+    const { inbox: bytes, view, fields, scanned: size, filled } = this;
+    const { columns, onRows } = this.options;
+    const waits = rows > 0 ? onRows({ bytes, view, fields, columns, rows, size }) : undefined;
+    this.inbox.copyWithin(0, size, filled);
+    this.filled = filled - size;
+    if (!this.isLast) {
+      if (waits) this.goOn(waits, () => this.stream?.resume());
+      return undefined;
+    }
+    return waits ?? Promise.resolve();
+  }
+
+  /**
+   * Goes through the messages that are whole, and gives the number of their rows. Apart from what is done with these:
+   * a loop is compiled with what follows it in its function, before that was run even once.
+   */
+  private scan(): number {
     const { view, filled } = this;
-    const { columns, longestRow, onRows } = this.options;
+    const { columns, longestRow } = this.options;
     let [at, rows] = [0, 0];
-    let waits: Promise<void> | undefined;
-    let isLast = false;
     while (at + HEADER <= filled) {
       const type = this.inbox[at];
       const end = at + 1 + view.getInt32(at + 1);
       if (type === COPY_DONE || type === ERROR) {
-        isLast = true;
+        this.isLast = true;
         break;
       }
       if (end - at > longestRow) throw new RowTooLong();
@@ -137,14 +157,8 @@ export class BinaryCopy implements pg.Submittable {
       if (type === COPY_DATA && this.row(at + HEADER, rows * columns)) rows += 1;
       at = end;
     }
-    if (rows > 0) waits = onRows({ bytes: this.inbox, view, fields: this.fields, columns, rows, size: at });
-    this.inbox.copyWithin(0, at, filled);
-    this.filled = filled - at;
-    if (!isLast) {
-      if (waits) this.goOn(waits, () => this.stream?.resume());
-      return undefined;
-    }
-    return waits ?? Promise.resolve();
+    this.scanned = at;
+    return rows;
   }
 
   /** Writes down where the values of a row lie; false for the end of the rows. */

@@ -1,6 +1,6 @@
 /** Columns of values of any length, and of single bits. */
 import type { RowBatch } from "./binary-copy.ts";
-import { ColumnValues } from "./column-values.ts";
+import { ColumnValues, type Form } from "./column-values.ts";
 
 /** From this length on a call to copy bytes costs less than copying them one by one. */
 const COPIED_ONE_BY_ONE = 48;
@@ -35,20 +35,25 @@ abstract class LengthValues extends ColumnValues {
   }
 }
 
-/** Text, and all that is sent as its text; bytea. */
+/** bytea, and long text. */
 export class BytesValues extends LengthValues {
-  readonly plain;
+  private readonly form: Form;
 
   constructor(logical?: "text") {
     super();
-    this.plain = { physical: "bytes", ...(logical === undefined ? {} : { logical }) } as const;
+    this.form = { physical: "bytes", ...(logical === undefined ? {} : { logical }) };
   }
 
-  protected takeValues({ bytes: from, view, fields, columns, rows, size }: RowBatch, first: number): void {
+  get plain(): Form {
+    return this.form;
+  }
+
+  protected takeValues(batch: RowBatch, first: number, fromRow = 0): void {
+    const { bytes: from, view, fields, columns, rows, size } = batch;
     // No column is longer than the rows.
     const to = this.room(size);
     let { filled, count } = this;
-    for (let row = 0, f = first; row < rows; row++, f += columns) {
+    for (let row = fromRow, f = first + fromRow * columns; row < rows; row++, f += columns) {
       const at = fields[f] ?? -1;
       if (at < 0) continue;
       const length = view.getInt32(at - 4);
@@ -64,6 +69,15 @@ export class BytesValues extends LengthValues {
     }
     this.filled = filled;
     this.count = count;
+  }
+
+  /** Takes one value. */
+  protected append(value: Buffer): void {
+    const to = this.room(4 + value.length);
+    to.writeInt32LE(value.length, this.filled);
+    value.copy(to, this.filled + 4);
+    this.filled += 4 + value.length;
+    this.count++;
   }
 }
 
@@ -105,6 +119,10 @@ export class BooleanValues extends ColumnValues {
 
   get size(): number {
     return Math.ceil(this.count / 8);
+  }
+
+  override get dictionary(): number {
+    return 0;
   }
 
   override clear(): void {

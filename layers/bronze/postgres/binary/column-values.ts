@@ -10,9 +10,30 @@ import type { RowBatch } from "./binary-copy.ts";
 /** Thrown for a value that the column has no place for: infinite, before Christ, NaN. */
 export class NoPlace extends Error {}
 
+/** How values are written. */
+export type Form = Omit<PlainColumn, "name">;
+
+/** What a column of a file is when it is read. */
+export interface SpooledColumn {
+  /** SQL over the file's column. */
+  readonly sql: string;
+  /** Of an enumeration: its first and its last text in this file, by their bytes. */
+  readonly texts?: { readonly min: string; readonly max: string };
+}
+
+/**
+ * Entries of a dictionary where many values are expected. More would be smaller for columns with some ten thousand
+ * different values, by up to a third, and take longer for all others.
+ */
+export const FULL_DICTIONARY = 8192;
+
 /** Gathers the values of one column of a row group. */
 export abstract class ColumnValues {
-  abstract readonly plain: Omit<PlainColumn, "name">;
+  /**
+   * How the values that wait are written. It is another one when values have come that the last had no room for: all
+   * groups of a file are written in one form.
+   */
+  abstract readonly plain: Form;
   /** Values that are not null so far. */
   protected count = 0;
   private present: Uint8Array | undefined;
@@ -32,10 +53,20 @@ export abstract class ColumnValues {
     return { values: this.encoded(), present: this.present };
   }
 
+  /** Called at the end of a file: what its column, under this name, is. Values that wait are for the next one. */
+  endFile(name: string): SpooledColumn {
+    return { sql: name };
+  }
+
   clear(): void {
     this.count = 0;
     this.rows = 0;
     this.present = undefined;
+  }
+
+  /** Entries of a dictionary that serves values such as those that wait; 0 where none does. */
+  get dictionary(): number {
+    return FULL_DICTIONARY;
   }
 
   /** Bytes that the values fill. */

@@ -3,7 +3,7 @@
  * number of digits, weight, sign, display scale, digits: 16 bits each (`numeric_send`).
  */
 import type { RowBatch } from "./binary-copy.ts";
-import { ColumnValues, NoPlace } from "./column-values.ts";
+import { ColumnValues, type Form, NoPlace } from "./column-values.ts";
 import { WordValues } from "./number-values.ts";
 
 const [WEIGHT, SIGN, DIGITS] = [2, 4, 8];
@@ -15,42 +15,83 @@ const POWERS = Array.from({ length: 16 }, (_, i) => 10 ** i);
 /** Digits that a double holds on its way, with one group of digits beyond. */
 export const DOUBLE_DIGITS = 15;
 
-/** p at most 15: computed as doubles, all of whose steps are exact. */
+/** Digits of decimals that have one word. */
+const WORD_DIGITS = 9;
+const WORD_END = 10 ** WORD_DIGITS;
+
+/** p at most 15: computed as doubles, all of whose steps are exact. One word each, until the first that needs two. */
 export class ShortDecimalValues extends WordValues {
-  readonly plain;
+  private readonly forms: Readonly<Record<1 | 2, Form>>;
   private readonly scale: number;
 
   constructor(precision: number, scale: number) {
-    super(2);
+    super(scale <= WORD_DIGITS ? 1 : 2);
     this.scale = scale;
-    this.plain = { physical: "int64", logical: { precision, scale } } as const;
+    this.forms = {
+      1: { physical: "int32", logical: { precision: WORD_DIGITS, scale } },
+      2: { physical: "int64", logical: { precision, scale } },
+    };
   }
 
-  protected takeValues({ view, fields, columns, rows }: RowBatch, first: number): void {
+  get plain(): Form {
+    return this.forms[this.width];
+  }
+
+  protected takeValues(batch: RowBatch, first: number): void {
+    const row = this.width === 1 ? this.takeShort(batch, first) : 0;
+    if (row === batch.rows) return;
+    this.widen();
+    this.takeLong(batch, first, row);
+  }
+
+  /** Takes the rows up to the first whose value needs two words; returns its number. */
+  private takeShort({ view, fields, columns, rows }: RowBatch, first: number): number {
     const words = this.room(rows);
     const { scale } = this;
     let { count } = this;
-    for (let row = 0, f = first; row < rows; row++, f += columns) {
+    let row = 0;
+    for (let f = first; row < rows; row++, f += columns) {
       const at = fields[f] ?? -1;
       if (at < 0) continue;
-      const sign = view.getUint16(at + SIGN);
-      if (sign > LAST_SIGN) throw new NoPlace();
-      const end = at + DIGITS + 2 * view.getInt16(at);
-      let power = 4 * view.getInt16(at + WEIGHT) + scale;
-      let value = 0;
-      for (let digit = at + DIGITS; digit < end; digit += 2, power -= 4) {
-        const four = view.getInt16(digit);
-        value += power >= 0 ? four * (POWERS[power] ?? 0) : four / (POWERS[-power] ?? 1);
-      }
+      const value = unscaled(view, at, scale);
+      if (value >= WORD_END) break;
+      words[count++] = view.getUint16(at + SIGN) === NEGATIVE ? -value : value;
+    }
+    this.count = count;
+    return row;
+  }
+
+  private takeLong({ view, fields, columns, rows }: RowBatch, first: number, fromRow: number): void {
+    const words = this.room(rows);
+    const { scale } = this;
+    let { count } = this;
+    for (let row = fromRow, f = first + fromRow * columns; row < rows; row++, f += columns) {
+      const at = fields[f] ?? -1;
+      if (at < 0) continue;
+      const value = unscaled(view, at, scale);
       const high = Math.floor(value / 2 ** 32);
-      const low = value % 2 ** 32;
-      const negative = sign === NEGATIVE;
+      // Not the remainder by `%`: it is exact here too, and takes longer than all else.
+      const low = value - high * 2 ** 32;
+      const negative = view.getUint16(at + SIGN) === NEGATIVE;
       words[count * 2] = negative ? -low : low;
       words[count * 2 + 1] = negative ? (low === 0 ? -high : ~high) : high;
       count++;
     }
     this.count = count;
   }
+}
+
+/** A number without its sign and its point. */
+function unscaled(view: DataView, at: number, scale: number): number {
+  if (view.getUint16(at + SIGN) > LAST_SIGN) throw new NoPlace();
+  const end = at + DIGITS + 2 * view.getInt16(at);
+  let power = 4 * view.getInt16(at + WEIGHT) + scale;
+  let value = 0;
+  for (let digit = at + DIGITS; digit < end; digit += 2, power -= 4) {
+    const four = view.getInt16(digit);
+    value += power >= 0 ? four * (POWERS[power] ?? 0) : four / (POWERS[-power] ?? 1);
+  }
+  return value;
 }
 
 const BYTES = 16;

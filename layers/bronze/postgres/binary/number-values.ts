@@ -3,12 +3,17 @@
  * written out, so that none calls a function for every value.
  */
 import type { RowBatch } from "./binary-copy.ts";
-import { ColumnValues, NoPlace } from "./column-values.ts";
+import { ColumnValues, FULL_DICTIONARY, NoPlace } from "./column-values.ts";
+
+/** Values that are looked at, and entries of a dictionary where a few came again and again. */
+const [SAMPLE, FEW] = [4096, 512];
+export const [INT32, INT64] = [{ physical: "int32" }, { physical: "int64" }] as const;
 
 /** Values as words, the low one of two first. */
 export abstract class WordValues extends ColumnValues {
   private words = new Int32Array(4096);
-  private readonly width: number;
+  /** Words of a value. */
+  protected width: 1 | 2;
 
   constructor(width: 1 | 2) {
     super();
@@ -17,6 +22,18 @@ export abstract class WordValues extends ColumnValues {
 
   get size(): number {
     return this.count * this.width * 4;
+  }
+
+  /** By a sample: where nearly all of it differ, the time to look for values that come again is lost. */
+  override get dictionary(): number {
+    const { words, width } = this;
+    const sample = Math.min(this.count, SAMPLE);
+    const seen = new Set<number>();
+    for (let i = 0; i < sample; i++) {
+      seen.add(width === 1 ? (words[i] ?? 0) : (words[i * 2 + 1] ?? 0) * 2 ** 32 + (words[i * 2] ?? 0));
+    }
+    if (seen.size > sample * 0.85) return 0;
+    return seen.size > FEW / 2 ? FULL_DICTIONARY : FEW;
   }
 
   protected encoded(): Uint8Array {
@@ -32,6 +49,19 @@ export abstract class WordValues extends ColumnValues {
       this.words = larger;
     }
     return this.words;
+  }
+
+  /** Gives every value two words, from now on. */
+  protected widen(): void {
+    if (this.width === 2) return;
+    const { words, count } = this;
+    this.width = 2;
+    this.words = new Int32Array(words.length * 2);
+    for (let i = 0; i < count; i++) {
+      const word = words[i] ?? 0;
+      this.words[i * 2] = word;
+      this.words[i * 2 + 1] = word >> 31;
+    }
   }
 }
 
@@ -96,19 +126,65 @@ export class UnsignedValues extends WordValues {
   }
 }
 
-/** int8, float8: the words as they are. */
-export class LongValues extends WordValues {
-  readonly plain;
+/** float8: the words as they are. */
+export class DoubleValues extends WordValues {
+  readonly plain = { physical: "double" } as const;
 
-  constructor(physical: "int64" | "double") {
+  constructor() {
     super(2);
-    this.plain = { physical };
   }
 
   protected takeValues({ view, fields, columns, rows }: RowBatch, first: number): void {
     const words = this.room(rows);
     let { count } = this;
     for (let row = 0, f = first; row < rows; row++, f += columns) {
+      const at = fields[f] ?? -1;
+      if (at < 0) continue;
+      words[count * 2] = view.getInt32(at + 4);
+      words[count * 2 + 1] = view.getInt32(at);
+      count++;
+    }
+    this.count = count;
+  }
+}
+
+/** int8: one word each, until the first that needs two. */
+export class LongValues extends WordValues {
+  constructor() {
+    super(1);
+  }
+
+  get plain() {
+    return this.width === 1 ? INT32 : INT64;
+  }
+
+  protected takeValues(batch: RowBatch, first: number): void {
+    const row = this.width === 1 ? this.takeShort(batch, first) : 0;
+    if (row === batch.rows) return;
+    this.widen();
+    this.takeLong(batch, first, row);
+  }
+
+  /** Takes the rows up to the first whose value needs two words; returns its number. */
+  private takeShort({ view, fields, columns, rows }: RowBatch, first: number): number {
+    const words = this.room(rows);
+    let { count } = this;
+    let row = 0;
+    for (let f = first; row < rows; row++, f += columns) {
+      const at = fields[f] ?? -1;
+      if (at < 0) continue;
+      const low = view.getInt32(at + 4);
+      if (view.getInt32(at) !== low >> 31) break;
+      words[count++] = low;
+    }
+    this.count = count;
+    return row;
+  }
+
+  private takeLong({ view, fields, columns, rows }: RowBatch, first: number, fromRow: number): void {
+    const words = this.room(rows);
+    let { count } = this;
+    for (let row = fromRow, f = first + fromRow * columns; row < rows; row++, f += columns) {
       const at = fields[f] ?? -1;
       if (at < 0) continue;
       words[count * 2] = view.getInt32(at + 4);
@@ -128,6 +204,8 @@ const [FIRST_DAY, LAST_DAY] = [-719_162, 2_932_896];
 const [FIRST, END] = [FIRST_DAY * 86_400_000_000, (LAST_DAY + 1) * 86_400_000_000];
 const [FIRST_HIGH, FIRST_LOW] = words(FIRST);
 const [END_HIGH, END_LOW] = words(END);
+/** Sums of 32 bits need no doubles; with the highest bit turned over, words without sign are compared as with one. */
+const [EPOCH_ADDEND, SIGN] = [EPOCH_LOW | 0, 1 << 31];
 
 /** High and low word of a number that a double holds. */
 function words(value: number): readonly [high: number, low: number] {
@@ -171,11 +249,12 @@ export class TimestampValues extends WordValues {
     for (let row = 0, f = first; row < rows; row++, f += columns) {
       const at = fields[f] ?? -1;
       if (at < 0) continue;
-      const sum = view.getUint32(at + 4) + EPOCH_LOW;
-      const low = sum % 2 ** 32;
-      const high = view.getInt32(at) + EPOCH_HIGH + (sum === low ? 0 : 1);
-      if (high < FIRST_HIGH || (high === FIRST_HIGH && low < FIRST_LOW)) throw new NoPlace();
-      if (high > END_HIGH || (high === END_HIGH && low >= END_LOW)) throw new NoPlace();
+      const low = (view.getInt32(at + 4) + EPOCH_ADDEND) | 0;
+      const carry = (low ^ SIGN) < (EPOCH_ADDEND ^ SIGN) ? 1 : 0;
+      // Where this leaves the 32 bits it comes out below the first of the years.
+      const high = (view.getInt32(at) + EPOCH_HIGH + carry) | 0;
+      if (high < FIRST_HIGH || (high === FIRST_HIGH && low >>> 0 < FIRST_LOW)) throw new NoPlace();
+      if (high > END_HIGH || (high === END_HIGH && low >>> 0 >= END_LOW)) throw new NoPlace();
       words[count * 2] = low;
       words[count * 2 + 1] = high;
       count++;

@@ -6,12 +6,14 @@ import type { ColumnValues } from "./column-values.ts";
 import { DOUBLE_DIGITS, LongDecimalValues, ShortDecimalValues } from "./decimal-values.ts";
 import {
   DateValues,
+  DoubleValues,
   IntegerValues,
   LongValues,
   ShortValues,
   TimestampValues,
   UnsignedValues,
 } from "./number-values.ts";
+import { TextValues } from "./text-values.ts";
 
 export interface WireColumn {
   /** In the select list of the source. */
@@ -26,10 +28,10 @@ const NATIVE: Readonly<Record<string, () => ColumnValues>> = {
   bool: () => new BooleanValues(),
   int2: () => new ShortValues(),
   int4: () => new IntegerValues("int32"),
-  int8: () => new LongValues("int64"),
+  int8: () => new LongValues(),
   oid: () => new UnsignedValues(),
   float4: () => new IntegerValues("float"),
-  float8: () => new LongValues("double"),
+  float8: () => new DoubleValues(),
   date: () => new DateValues(),
   timestamp: () => new TimestampValues(),
   timestamptz: () => new TimestampValues(),
@@ -37,8 +39,11 @@ const NATIVE: Readonly<Record<string, () => ColumnValues>> = {
   uuid: () => new UuidValues(),
 };
 
-/** Values whose bytes are known here go as these; of all others the source sends the text. */
-export function wireOf(column: ColumnMapping): WireColumn {
+/**
+ * Values whose bytes are known here go as these; of all others the source sends the text. `isWide`: a table with so
+ * many columns that lists of their texts would take too much memory.
+ */
+export function wireOf(column: ColumnMapping, isWide = false): WireColumn {
   const quoted = identifier(column.name);
   const native = NATIVE[column.baseType] ?? decimalValues(column);
   if (native !== undefined) return { select: quoted, values: native, value: quoted };
@@ -47,7 +52,9 @@ export function wireOf(column: ColumnMapping): WireColumn {
     column.printedBy === undefined
       ? quoted
       : `pg_catalog.textin(${column.printedBy}(${quoted})) AS ${quoted}`;
-  return { select, values: () => new BytesValues("text"), value: column.fast };
+  const isText = column.deltaType === "string" && column.fast === quoted;
+  const values = isText && !isWide ? () => new TextValues() : () => new BytesValues("text");
+  return { select, values, value: column.fast };
 }
 
 /** The id of a transaction, as `xmin` has it. */
