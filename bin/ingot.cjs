@@ -1,7 +1,5 @@
 #!/usr/bin/env node
-// DuckDB queries occupy threads of libuv's pool while they wait for a FIFO; the pool's size is read once,
-// before the first asynchronous call, so it has to be set here, in a CommonJS file, before any import.
-process.env.UV_THREADPOOL_SIZE ??= "16";
+require("./prelude.cjs");
 import("../dist/bundle/main.js").then(
   (main) => main.run(process.argv),
   (error) => {

@@ -1,6 +1,7 @@
 /** What benchmarks share: what they are given, and work done in a process of its own, so that its memory can be told. */
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 interface BenchOptions {
   /** 1 is the size that targets are stated for. */
@@ -25,10 +26,13 @@ export interface ChildResult {
   readonly figures: Readonly<Record<string, number>>;
 }
 
-/** Runs a module in a process of its own; it sends one `ChildResult`. */
+/** Compiled modules are one folder deeper than the sources are. */
+const PRELUDE = fileURLToPath(new URL("../../../bin/prelude.cjs", import.meta.url));
+
+/** Runs a module in a process of its own, which begins as the command does; it sends one `ChildResult`. */
 export function runChild(module: URL, args: readonly string[]): Promise<ChildResult> {
   return new Promise((resolve, reject) => {
-    const child = fork(module, args, { env: { ...process.env, UV_THREADPOOL_SIZE: "16" } });
+    const child = fork(module, args, { execArgv: ["--require", PRELUDE] });
     let result: ChildResult | undefined;
     child.on("message", (message) => {
       result = message as ChildResult;

@@ -28,11 +28,20 @@ export async function loadTables(
   options: LoadOptions = {},
 ): Promise<PromiseSettledResult<IngestReport>[]> {
   if (works.length === 0) return [];
-  const loads = await prepare(ingestion, works, options);
   const { context, pipeline } = ingestion;
-  const progress = new LoadProgress(context.onProgress, `load ${pipeline.name}`, loads);
-  const run = new LoadRun(ingestion, loads, progress, options.rangeBytes ?? RANGE_BYTES);
-  await run.read();
+  // They connect while the tables are locked and measured.
+  const readers = Array.from({ length: readersOf(ingestion) }, () => new RangeReader(ingestion));
+  for (const reader of readers) void reader.open();
+  let loads: TableLoad[];
+  let progress: LoadProgress;
+  try {
+    loads = await prepare(ingestion, works, options);
+    progress = new LoadProgress(context.onProgress, `load ${pipeline.name}`, loads);
+    const run = new LoadRun(ingestion, loads, progress, options.rangeBytes ?? RANGE_BYTES);
+    await Promise.all(readers.map((reader) => run.read(reader)));
+  } finally {
+    await Promise.all(readers.map((reader) => reader.close()));
+  }
   const settled = await Promise.allSettled(loads.map(async (load) => load.report()));
   progress.end(settled.some((outcome) => outcome.status === "rejected") ? "failed" : "done");
   return settled;
@@ -83,21 +92,20 @@ class LoadRun {
     this.size = new RangeSize(rangeBytes, statementSeconds, bound);
   }
 
-  /** Reads until every range was given out, with as many connections as there may be. */
-  async read(): Promise<void> {
-    await Promise.all(Array.from({ length: readersOf(this.ingestion) }, () => this.readRanges()));
-  }
-
-  private async readRanges(): Promise<void> {
-    const reader = new RangeReader(this.ingestion);
+  /** Reads until every range was given out; a range is committed while the next one is read. */
+  async read(reader: RangeReader): Promise<void> {
+    let committed = Promise.resolve();
     try {
       for (let next = this.next(); next !== undefined; next = this.next()) {
-        await this.readRange(reader, next.load, next.range);
-        this.finish(next.load);
+        const { load, range } = next;
+        const add = await this.readRange(reader, load, range);
+        await committed;
+        committed = add().then(() => this.finish(load));
       }
     } finally {
-      await reader.close();
+      await committed;
     }
+    await reader.close();
   }
 
   private next(): { load: TableLoad; range: Range } | undefined {
@@ -115,7 +123,8 @@ class LoadRun {
     return this.queue.reduce((sum, load) => sum + load.unreadBytes, 0);
   }
 
-  private async readRange(reader: RangeReader, load: TableLoad, range: Range): Promise<void> {
+  /** Reads a range; what it returns commits the rows, or says that there are none. */
+  private async readRange(reader: RangeReader, load: TableLoad, range: Range): Promise<() => Promise<void>> {
     const began = performance.now();
     try {
       const { staged, bytes } = await this.attempt(reader, load, range);
@@ -123,15 +132,15 @@ class LoadRun {
       this.progress.read(load, range, true);
       const lost = this.ingestion.shared.lost();
       if (lost) throw readError(lost);
-      await load.add(range, staged, bytes);
+      return () => load.add(range, staged, bytes);
     } catch (error) {
       this.progress.read(load, range, false);
       if (codeOf(error) === "POSTGRES_STATEMENT_TIMEOUT" && isDivisible(range)) {
         this.size.tooLong(range.bytes);
         load.giveBack(range);
-      } else {
-        await load.fail(error);
+        return async () => {};
       }
+      return () => load.fail(error);
     }
   }
 

@@ -23,12 +23,21 @@ export const WAYS: readonly [Way, ...Way[]] = [
 /** A connection that reads one range after the other; a failed read costs it its connection. */
 export class RangeReader {
   private readonly ingestion: Ingestion;
-  private client: pg.Client | undefined;
+  private client: Promise<pg.Client> | undefined;
   private folder: SpoolFolder | undefined;
   private fields: { readonly of: TableLoad; readonly fields: readonly BinaryField[] } | undefined;
 
   constructor(ingestion: Ingestion) {
     this.ingestion = ingestion;
+  }
+
+  /** Begins to connect; whether that went well is told to who reads. */
+  open(): Promise<pg.Client> {
+    if (this.client === undefined) {
+      this.client = openReader(this.ingestion);
+      this.client.catch(() => {});
+    }
+    return this.client;
   }
 
   /** Reads a range; `onArrival` is told of bytes and rows so far. */
@@ -48,7 +57,7 @@ export class RangeReader {
     const shape: CopyShape = { table, withTransaction };
     const session = await context.lake.duckdb.session();
     try {
-      this.client ??= await openReader(this.ingestion);
+      const client = await this.open();
       const target = context.lake.table(path);
       const options = { onArrival, rate };
       if (way === "binary") {
@@ -56,16 +65,10 @@ export class RangeReader {
         const { folder } = this;
         if (this.fields?.of !== load) this.fields = { of: load, fields: binaryFields(shape, moment) };
         const { fields } = this.fields;
-        return await stageBinary(
-          this.client,
-          session,
-          target,
-          { shape, range, moment, folder, fields },
-          options,
-        );
+        return await stageBinary(client, session, target, { shape, range, moment, folder, fields }, options);
       }
       const query = rangeSql(sourceName(table), sourceColumns(shape), range);
-      return await stageRows(this.client, session, target, { shape, query, moment, reading: way }, options);
+      return await stageRows(client, session, target, { shape, query, moment, reading: way }, options);
     } catch (error) {
       // It may be in the middle of a COPY, or in a transaction that failed.
       await this.disconnect();
@@ -84,6 +87,7 @@ export class RangeReader {
   private async disconnect(): Promise<void> {
     const { client } = this;
     this.client = undefined;
-    if (client) await disconnect(client);
+    const opened = await client?.catch(() => undefined);
+    if (opened) await disconnect(opened);
   }
 }
