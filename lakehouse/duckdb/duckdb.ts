@@ -32,35 +32,30 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** One in-memory DuckDB; tables live in Delta, this only computes. */
 export class DuckDb {
-  private readonly instance: DuckDBInstance;
+  private readonly instance: Promise<DuckDBInstance>;
   private readonly spillFolder: string;
+  private opened: DuckDBInstance | undefined;
   private sequence = 0;
 
-  private constructor(instance: DuckDBInstance, spillFolder: string) {
-    this.instance = instance;
+  private constructor(instance: Promise<DuckDBInstance>, spillFolder: string) {
     this.spillFolder = spillFolder;
+    this.instance = instance.then((opened) => {
+      this.opened = opened;
+      return opened;
+    });
+    this.instance.catch(() => {});
   }
 
+  /** Begins to open it, beside what its user does first; that it cannot be opened is told to who asks it something. */
   static async open(settings: DuckDbSettings): Promise<DuckDb> {
     // What is spilled is data: nobody else may read it.
     const spillFolder = await makeScratch(settings.spillFolder);
-    const instance = await DuckDBInstance.create(":memory:", {
-      threads: String(settings.threads),
-      memory_limit: `${settings.memoryMb}MB`,
-      temp_directory: spillFolder,
-      preserve_insertion_order: String(settings.keepOrder === true),
-      autoinstall_known_extensions: "false",
-      autoload_known_extensions: "false",
-    });
-    const setup = await instance.connect();
-    await setup.run("SET GLOBAL TimeZone = 'UTC'");
-    setup.disconnectSync();
-    return new DuckDb(instance, spillFolder);
+    return new DuckDb(createInstance(settings, spillFolder), spillFolder);
   }
 
   /** A connection with an empty catalog of its own, so that work side by side can use the same table names. */
   async session(): Promise<Session> {
-    const connection = await this.instance.connect();
+    const connection = await (await this.instance).connect();
     const catalog = `session_${++this.sequence}`;
     await connection.run(`ATTACH ':memory:' AS ${catalog}; USE ${catalog}`);
     return new Session(connection, catalog);
@@ -68,7 +63,7 @@ export class DuckDb {
 
   /** Runs one statement on a connection of its own. */
   async rows(sql: string, parameters?: readonly Parameter[]): Promise<Row[]> {
-    const connection = await this.instance.connect();
+    const connection = await (await this.instance).connect();
     try {
       return await read(connection, sql, parameters);
     } finally {
@@ -78,7 +73,7 @@ export class DuckDb {
 
   /** The columns that a query would give, their types to the leaves of structs, without running it. */
   async columnTypes(sql: string): Promise<StructColumnType> {
-    const connection = await this.instance.connect();
+    const connection = await (await this.instance).connect();
     try {
       return await guarded(sql, () => describeColumns(connection, sql));
     } finally {
@@ -88,7 +83,7 @@ export class DuckDb {
 
   /** Rows of a query of VARCHAR, DOUBLE and BOOLEAN columns as they are computed, one array a column. */
   async *columns(sql: string): AsyncGenerator<ColumnBatch, void, undefined> {
-    const connection = await this.instance.connect();
+    const connection = await (await this.instance).connect();
     try {
       const batches = streamColumns(connection, sql);
       for (;;) {
@@ -102,9 +97,28 @@ export class DuckDb {
   }
 
   close(): void {
-    this.instance.closeSync();
+    if (this.opened) this.opened.closeSync();
+    else this.instance.then((opened) => opened.closeSync()).catch(() => {});
     rmSync(this.spillFolder, { recursive: true, force: true });
   }
+}
+
+async function createInstance(
+  { threads, memoryMb, keepOrder }: DuckDbSettings,
+  spillFolder: string,
+): Promise<DuckDBInstance> {
+  const instance = await DuckDBInstance.create(":memory:", {
+    threads: String(threads),
+    memory_limit: `${memoryMb}MB`,
+    temp_directory: spillFolder,
+    preserve_insertion_order: String(keepOrder === true),
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+  });
+  const setup = await instance.connect();
+  await setup.run("SET GLOBAL TimeZone = 'UTC'");
+  setup.disconnectSync();
+  return instance;
 }
 
 /** Table functions that a SELECT may name although they write files or change the instance. */

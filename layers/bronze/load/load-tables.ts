@@ -67,7 +67,7 @@ async function prepare(
 /** After so many ranges with odd values one after the other, those that follow are expected to have some too. */
 const MISREADS = 2;
 /** Bytes below which the last ranges are not made smaller for the sake of an even end. */
-const LEAST_BYTES = 32 << 20;
+const LEAST_BYTES = 12 << 20;
 
 class LoadRun {
   private readonly ingestion: Ingestion;
@@ -103,9 +103,8 @@ class LoadRun {
         committed = add().then(() => this.finish(load));
       }
     } finally {
-      await committed;
+      await Promise.all([committed, reader.close()]);
     }
-    await reader.close();
   }
 
   private next(): { load: TableLoad; range: Range } | undefined {

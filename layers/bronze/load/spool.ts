@@ -10,10 +10,14 @@ import { makeScratch } from "../../../lakehouse/scratch.ts";
 import type { RowBatch } from "../postgres/binary/binary-copy.ts";
 import type { ColumnValues, SpooledColumn } from "../postgres/binary/column-values.ts";
 
-/** Bytes of a row group, where rows are long. */
-const GROUP_BYTES = 16 << 20;
-/** Bytes of a file. */
-const FILE_BYTES = 96 << 20;
+interface SpoolSizes {
+  /** Of a row group, which ends with the first of both that is reached. */
+  readonly groupRows: number;
+  readonly groupBytes: number;
+  readonly fileBytes: number;
+}
+
+const SIZES: SpoolSizes = { groupRows: GROUP_ROWS, groupBytes: 16 << 20, fileBytes: 96 << 20 };
 
 export interface SpooledFile {
   readonly path: string;
@@ -59,6 +63,7 @@ export class Spool {
   private readonly columns: readonly ColumnValues[];
   private readonly takeFile: (file: SpooledFile) => Promise<void>;
   private readonly folder: SpoolFolder;
+  private readonly sizes: SpoolSizes;
   private file: PlainParquet | undefined;
   /** How the columns of the file are written. */
   private shapes: readonly PlainColumn[] = [];
@@ -75,10 +80,15 @@ export class Spool {
     folder: SpoolFolder,
     columns: readonly ColumnValues[],
     takeFile: (file: SpooledFile) => Promise<void>,
+    sizes = SIZES,
   ) {
+    this.sizes = sizes;
     this.columns = columns;
-    // A range that failed leaves some behind.
-    for (const column of columns) column.clear();
+    // A range that failed leaves rows behind, and what it remembered of a file that nobody gets.
+    for (const column of columns) {
+      column.clear();
+      column.endFile("");
+    }
     this.takeFile = takeFile;
     this.folder = folder;
   }
@@ -93,7 +103,7 @@ export class Spool {
       size += column?.size ?? 0;
     }
     this.groupRows += batch.rows;
-    if (this.groupRows < GROUP_ROWS && size < GROUP_BYTES) return undefined;
+    if (this.groupRows < this.sizes.groupRows && size < this.sizes.groupBytes) return undefined;
     this.writing = this.endGroup();
     return this.writing;
   }
@@ -134,7 +144,7 @@ export class Spool {
     for (const column of this.columns) column.clear();
     this.fileRows += this.groupRows;
     this.groupRows = 0;
-    if (file.size >= FILE_BYTES) await this.endFile();
+    if (file.size >= this.sizes.fileBytes) await this.endFile();
   }
 
   private async beginFile(): Promise<PlainParquet> {

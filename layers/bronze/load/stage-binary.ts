@@ -96,9 +96,10 @@ export interface BinaryField {
   readonly value: string;
 }
 
-/** Columns from which on a table is wide. */
+/** With more columns a table is wide. */
 const WIDE = 64;
 
+/** The columns of a table, and the ids of transactions where they are wanted. */
 export function binaryFields({ table, withTransaction }: CopyShape, moment: SourceMoment): BinaryField[] {
   const isWide = table.columns.length > WIDE;
   const fields: BinaryField[] = table.columns.map((column) => {

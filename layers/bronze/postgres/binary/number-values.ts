@@ -6,7 +6,7 @@ import type { RowBatch } from "./binary-copy.ts";
 import { ColumnValues, FULL_DICTIONARY, NoPlace } from "./column-values.ts";
 
 /** Values that are looked at, and entries of a dictionary where a few came again and again. */
-const [SAMPLE, FEW] = [4096, 512];
+const [SAMPLE, FEW] = [1024, 512];
 export const [INT32, INT64] = [{ physical: "int32" }, { physical: "int64" }] as const;
 
 /** Values as words, the low one of two first. */
@@ -32,7 +32,7 @@ export abstract class WordValues extends ColumnValues {
     for (let i = 0; i < sample; i++) {
       seen.add(width === 1 ? (words[i] ?? 0) : (words[i * 2 + 1] ?? 0) * 2 ** 32 + (words[i * 2] ?? 0));
     }
-    if (seen.size > sample * 0.85) return 0;
+    if (seen.size > sample * 0.93) return 0;
     return seen.size > FEW / 2 ? FULL_DICTIONARY : FEW;
   }
 
