@@ -7,7 +7,7 @@ import { ColumnValues, FULL_DICTIONARY, NoPlace } from "./column-values.ts";
 
 /** Values that are looked at, and entries of a dictionary where a few came again and again. */
 const [SAMPLE, FEW] = [1024, 512];
-export const [INT32, INT64] = [{ physical: "int32" }, { physical: "int64" }] as const;
+const [INT32, INT64] = [{ physical: "int32" }, { physical: "int64" }] as const;
 
 /** Values as words, the low one of two first. */
 export abstract class WordValues extends ColumnValues {
