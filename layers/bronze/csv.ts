@@ -105,8 +105,19 @@ export async function readingCsv<T>(
     if (longestRow === "memory" && (outOfMemory || /maximum line size/i.test(error.message)))
       throw rowTooLong(table);
     if (outOfMemory && table.columns.length >= WIDE) throw tooWide(table, error);
-    throw isMisread(error) ? misread(table, error.message) : error;
+    throw isMisread(error) ? misread(table, error.message) : withoutStatement(table, error);
   }
+}
+
+/** An error of DuckDB's without its statement, which may hold texts of rows. */
+function withoutStatement({ schema, name }: TableDescription, error: TerminalError): TerminalError {
+  const { code, allowed, next } = error;
+  return new TerminalError(error.message.split(/\n+LINE \d+:/)[0] ?? "", {
+    code,
+    value: `${schema}.${name}`,
+    ...(allowed === undefined ? {} : { allowed }),
+    ...(next === undefined ? {} : { next }),
+  });
 }
 
 function misread(table: TableDescription, message: string): TerminalError {

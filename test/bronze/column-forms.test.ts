@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Row } from "../../lakehouse/duckdb/duckdb.ts";
 import { literal } from "../../lakehouse/duckdb/quote.ts";
+import { TerminalError } from "../../lakehouse/errors.ts";
 import { load } from "../../layers/bronze/ingest.ts";
 import { Spool, type SpooledFile, SpoolFolder } from "../../layers/bronze/load/spool.ts";
 import type { RowBatch } from "../../layers/bronze/postgres/binary/binary-copy.ts";
@@ -12,7 +14,7 @@ import { TextValues } from "../../layers/bronze/postgres/binary/text-values.ts";
 import { postgres } from "../../layers/definition/pipeline.ts";
 import { useDuckDb } from "../support/duckdb.ts";
 import { useFolder } from "../support/folder.ts";
-import { ingestContext, newLake } from "../support/lake.ts";
+import { ingestContext, newLake, queryTable } from "../support/lake.ts";
 import { useDatabase } from "../support/postgres.ts";
 
 const duckdb = await useDuckDb();
@@ -46,7 +48,10 @@ const anyText = fc.oneof(
     weight: 30,
     arbitrary: fc.constantFrom("", "a", "paid", "it's", "späť", "pending", "cancelled", "12345678"),
   },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 60 }).map((s) => s.replaceAll("\0", "")) },
+  {
+    weight: 1,
+    arbitrary: fc.string({ unit: "binary", maxLength: 60, size: "max" }).map((s) => s.replaceAll("\0", "")),
+  },
 );
 const anyFew = fc.string({ unit: fc.constantFrom("a", "b", "é"), maxLength: 5 });
 /** Texts of which many begin and end alike. */
@@ -197,14 +202,21 @@ describe("a loaded table", () => {
 
   it("tells the bounds of its texts, whether they came as places in a list or not", async () => {
     await database.query(`CREATE TABLE tickets AS
-      SELECT g::bigint * CASE WHEN g > 100000 THEN 1000000 ELSE 1 END AS id,
+      SELECT g::bigint * CASE WHEN g > 180000 THEN 1000000 ELSE 1 END AS id,
              (ARRAY['open', 'Closed', 'späť', 'it''s'])[g % 4 + 1] AS status, NULL::text AS nothing,
-             CASE WHEN g > 90000 THEN 'note ' || g ELSE 'none' END AS note,
+             CASE WHEN g > 150000 THEN 'note ' || g ELSE 'none' END AS note,
              CASE WHEN g % 3 > 0 THEN 'wide' || g END AS other
-        FROM generate_series(1, 200000) g`);
+        FROM generate_series(1, 260000) g`);
     const lake = newLake(folder.path, duckdb);
     const tables = { tickets: { key: "none" as const } };
     await load(ingestContext(lake, database.url), { name: "p", source: postgres({ tables }) });
+    const wrong = `count(*) FILTER (status IS DISTINCT FROM (['open', 'Closed', 'späť', 'it''s'])[id % 4 + 1])::INTEGER AS status,
+      count(*) FILTER (note IS DISTINCT FROM CASE WHEN id > 150000 THEN 'note ' || id ELSE 'none' END)::INTEGER AS note,
+      count(*) FILTER (other IS DISTINCT FROM CASE WHEN id % 3 > 0 THEN 'wide' || id END)::INTEGER AS other`;
+    const numbered = "SELECT * REPLACE (CASE WHEN id > 1000000 THEN id // 1000000 ELSE id END AS id) FROM t";
+    expect(await queryTable(lake, "p/bronze/tickets", `SELECT ${wrong} FROM (${numbered})`)).toEqual([
+      { status: 0, note: 0, other: 0 },
+    ]);
     const table = lake.table("p/bronze/tickets");
     const files = [...(await table.existingSnapshot()).files.values()];
     expect(files.length).toBeGreaterThan(0);
@@ -225,5 +237,35 @@ describe("a loaded table", () => {
         expect(told.nullCount[name]).toBe(Number(row?.[`nulls_${name}`]));
       }
     }
+  });
+
+  it("does not tell texts of its rows where it fails", async () => {
+    await database.query(`CREATE TABLE members AS
+      SELECT g AS id, 'member' || g % 9 || '@example.com' AS mail FROM generate_series(1, 500) g`);
+    const lake = newLake(folder.path, duckdb);
+    const broken = new Proxy(duckdb, {
+      get: (target, name) => {
+        if (name !== "session") return Reflect.get(target, name).bind(target);
+        return async () => {
+          const session = await target.session();
+          const rows = session.rows.bind(session);
+          // The folder that it writes to is gone.
+          session.rows = (sql, parameters) =>
+            rows(sql.replace(/TO '[^']*'/, "TO '/nowhere/at/all'"), parameters);
+          return session;
+        };
+      },
+    });
+    const failing = Object.assign(Object.create(lake), { duckdb: broken }) as typeof lake;
+    const tables = { members: { key: "none" as const } };
+    const failure = await load(ingestContext(failing, database.url), {
+      name: "q",
+      source: postgres({ tables }),
+    }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(TerminalError);
+    expect(JSON.stringify([failure, String(failure), inspect(failure, { depth: 9 })])).not.toContain(
+      "example.com",
+    );
+    expect(failure).toMatchObject({ code: "DUCKDB_SQL", value: "public.members" });
   });
 });

@@ -29,9 +29,9 @@ export async function loadTables(
 ): Promise<PromiseSettledResult<IngestReport>[]> {
   if (works.length === 0) return [];
   const { context, pipeline } = ingestion;
-  // They connect while the tables are locked and measured.
   const readers = Array.from({ length: readersOf(ingestion) }, () => new RangeReader(ingestion));
-  for (const reader of readers) void reader.open();
+  // There will be something to read for one of them: it connects while the tables are locked and measured.
+  void readers[0]?.open();
   let loads: TableLoad[];
   let progress: LoadProgress;
   try {
@@ -92,19 +92,25 @@ class LoadRun {
     this.size = new RangeSize(rangeBytes, statementSeconds, bound);
   }
 
-  /** Reads until every range was given out; a range is committed while the next one is read. */
+  /**
+   * Reads until every range was given out. A range is committed while the next one is read, so that a commit that
+   * fails is known one range later.
+   */
   async read(reader: RangeReader): Promise<void> {
     let committed = Promise.resolve();
     try {
       for (let next = this.next(); next !== undefined; next = this.next()) {
         const { load, range } = next;
-        const add = await this.readRange(reader, load, range);
+        const settle = await this.readRange(reader, load, range);
         await committed;
-        committed = add().then(() => this.finish(load));
+        committed = settle().then(() => this.finish(load));
+        // Told to who waits for it next.
+        committed.catch(() => {});
       }
     } finally {
-      await Promise.all([committed, reader.close()]);
+      await reader.close();
     }
+    await committed;
   }
 
   private next(): { load: TableLoad; range: Range } | undefined {

@@ -24,7 +24,7 @@ export interface SpooledFile {
   readonly rows: number;
   /** In the order of the columns. */
   readonly columns: readonly SpooledColumn[];
-  /** Entries of the dictionaries that serve its values. */
+  /** Entries of the dictionaries that serve its values, as far as the first of them tell. */
   readonly dictionary: number;
 }
 

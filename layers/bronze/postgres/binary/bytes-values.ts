@@ -7,7 +7,7 @@ const COPIED_ONE_BY_ONE = 48;
 
 /** A length of four bytes, the lowest first, before each value. */
 abstract class LengthValues extends ColumnValues {
-  private bytes = Buffer.allocUnsafe(1 << 16);
+  private bytes = Buffer.alloc(0);
   protected filled = 0;
 
   get size(): number {

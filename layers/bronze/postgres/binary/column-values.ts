@@ -53,7 +53,10 @@ export abstract class ColumnValues {
     return { values: this.encoded(), present: this.present };
   }
 
-  /** Called at the end of a file: what its column, under this name, is. Values that wait are for the next one. */
+  /**
+   * Called at the end of a file: what its column, under this name, is. Values that wait are for the next one, and may
+   * have given the column another form already.
+   */
   endFile(name: string): SpooledColumn {
     return { sql: name };
   }

@@ -16,6 +16,8 @@ export class TextList {
   private readonly slots = new Uint8Array(SLOTS);
   private readonly used = new Uint8Array(MOST_TEXTS + 1);
   private count = 0;
+  /** Bytes of the longest of them. */
+  longest = 0;
 
   /** In the order of their places. */
   get texts(): string[] {
@@ -71,6 +73,7 @@ export class TextList {
     const start = this.ends[place - 1] ?? 0;
     from.copy(this.bytes, start, at, at + length);
     this.ends[place] = start + length;
+    if (length > this.longest) this.longest = length;
     this.heads[place] = head;
     this.tails[place] = tail;
     this.slots[slot] = place;

@@ -9,8 +9,10 @@ const PLACES = { physical: "int32" } as const;
 
 /** Text, and all that is sent as its text. */
 export class TextValues extends BytesValues {
-  /** Undefined once there were too many different values: the column is text from then on. */
+  /** Undefined once there were too many different values, or a long one: the column is text from then on. */
   private list: TextList | undefined = new TextList();
+  /** What the places in the file that is being written stand for, where the column has become text since. */
+  private former: TextList | undefined;
   private places = new Int32Array(4096);
 
   constructor() {
@@ -22,7 +24,8 @@ export class TextValues extends BytesValues {
   }
 
   override get size(): number {
-    return this.list === undefined ? super.size : this.count * 4;
+    // As text, which they may become before the group ends.
+    return this.list === undefined ? super.size : this.count * (4 + this.list.longest);
   }
 
   override get dictionary(): number {
@@ -30,11 +33,12 @@ export class TextValues extends BytesValues {
   }
 
   override endFile(name: string): SpooledColumn {
-    const { list } = this;
+    const list = this.former ?? this.list;
+    this.former = undefined;
     const texts = list?.endFile() ?? [];
     if (list === undefined || texts.length === 0) return { sql: name };
     // What comes next may be others; rows that wait already need these.
-    if (this.count === 0) this.list = new TextList();
+    if (this.list !== undefined && this.count === 0) this.list = new TextList();
     const values = list.texts.map(literal).join(", ");
     // Of an enumeration, DuckDB need not look at the text of any row to write it.
     return {
@@ -88,6 +92,7 @@ export class TextValues extends BytesValues {
   /** Writes out what the places that wait stand for. */
   private becomeText(list: TextList): void {
     const { places, count } = this;
+    this.former = list;
     this.list = undefined;
     this.count = 0;
     for (let i = 0; i < count; i++) this.append(list.bytesOf(places[i] ?? 0));

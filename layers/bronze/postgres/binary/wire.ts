@@ -40,8 +40,8 @@ const NATIVE: Readonly<Record<string, () => ColumnValues>> = {
 };
 
 /**
- * Values whose bytes are known here go as these; of all others the source sends the text. `isWide`: a table with so
- * many columns that lists of their texts would take too much memory.
+ * Values whose bytes are known here go as these; of all others the source sends the text. `isWide`: of a table
+ * with so many columns that statements with lists of their texts would be long.
  */
 export function wireOf(column: ColumnMapping, isWide = false): WireColumn {
   const quoted = identifier(column.name);
