@@ -51,6 +51,20 @@ export abstract class WordValues extends ColumnValues {
     return this.words;
   }
 
+  /** Takes the two words of each value as they are, the high one sent first. */
+  protected takeWords({ view, fields, columns, rows }: RowBatch, first: number, fromRow: number): void {
+    const words = this.room(rows);
+    let { count } = this;
+    for (let row = fromRow, f = first + fromRow * columns; row < rows; row++, f += columns) {
+      const at = fields[f] ?? -1;
+      if (at < 0) continue;
+      words[count * 2] = view.getInt32(at + 4);
+      words[count * 2 + 1] = view.getInt32(at);
+      count++;
+    }
+    this.count = count;
+  }
+
   /** Gives every value two words, from now on. */
   protected widen(): void {
     if (this.width === 2) return;
@@ -134,17 +148,8 @@ export class DoubleValues extends WordValues {
     super(2);
   }
 
-  protected takeValues({ view, fields, columns, rows }: RowBatch, first: number): void {
-    const words = this.room(rows);
-    let { count } = this;
-    for (let row = 0, f = first; row < rows; row++, f += columns) {
-      const at = fields[f] ?? -1;
-      if (at < 0) continue;
-      words[count * 2] = view.getInt32(at + 4);
-      words[count * 2 + 1] = view.getInt32(at);
-      count++;
-    }
-    this.count = count;
+  protected takeValues(batch: RowBatch, first: number): void {
+    this.takeWords(batch, first, 0);
   }
 }
 
@@ -162,7 +167,7 @@ export class LongValues extends WordValues {
     const row = this.width === 1 ? this.takeShort(batch, first) : 0;
     if (row === batch.rows) return;
     this.widen();
-    this.takeLong(batch, first, row);
+    this.takeWords(batch, first, row);
   }
 
   /** Takes the rows up to the first whose value needs two words; returns its number. */
@@ -179,19 +184,6 @@ export class LongValues extends WordValues {
     }
     this.count = count;
     return row;
-  }
-
-  private takeLong({ view, fields, columns, rows }: RowBatch, first: number, fromRow: number): void {
-    const words = this.room(rows);
-    let { count } = this;
-    for (let row = fromRow, f = first + fromRow * columns; row < rows; row++, f += columns) {
-      const at = fields[f] ?? -1;
-      if (at < 0) continue;
-      words[count * 2] = view.getInt32(at + 4);
-      words[count * 2 + 1] = view.getInt32(at);
-      count++;
-    }
-    this.count = count;
   }
 }
 
