@@ -5,5 +5,5 @@
 process.env.UV_THREADPOOL_SIZE ??= "16";
 
 // As in Node from version 21 on. Where it is missing, pg makes a Response to see whether this is Cloudflare, for which
-// Node loads an HTTP client: a tenth of the time in which a command starts.
+// Node loads an HTTP client.
 globalThis.navigator ??= { userAgent: `Node.js/${process.versions.node.split(".")[0]}` };
