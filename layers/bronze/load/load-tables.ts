@@ -32,19 +32,17 @@ export async function loadTables(
   const readers = Array.from({ length: readersOf(ingestion) }, () => new RangeReader(ingestion));
   // There will be something to read for one of them: it connects while the tables are locked and measured.
   void readers[0]?.open();
-  let loads: TableLoad[];
-  let progress: LoadProgress;
   try {
-    loads = await prepare(ingestion, works, options);
-    progress = new LoadProgress(context.onProgress, `load ${pipeline.name}`, loads);
+    const loads = await prepare(ingestion, works, options);
+    const progress = new LoadProgress(context.onProgress, `load ${pipeline.name}`, loads);
     const run = new LoadRun(ingestion, loads, progress, options.rangeBytes ?? RANGE_BYTES);
     await Promise.all(readers.map((reader) => run.read(reader)));
+    const settled = await Promise.allSettled(loads.map(async (load) => load.report()));
+    progress.end(settled.some((outcome) => outcome.status === "rejected") ? "failed" : "done");
+    return settled;
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));
   }
-  const settled = await Promise.allSettled(loads.map(async (load) => load.report()));
-  progress.end(settled.some((outcome) => outcome.status === "rejected") ? "failed" : "done");
-  return settled;
 }
 
 /** Locks, measures, and decides for each table where to begin. */
@@ -128,7 +126,7 @@ class LoadRun {
     return this.queue.reduce((sum, load) => sum + load.unreadBytes, 0);
   }
 
-  /** Reads a range; what it returns commits the rows, or says that there are none. */
+  /** Reads a range; what it returns settles it: commits its rows, or gives the table up. Never rejects. */
   private async readRange(reader: RangeReader, load: TableLoad, range: Range): Promise<() => Promise<void>> {
     const began = performance.now();
     try {

@@ -85,10 +85,7 @@ export class Spool {
     this.sizes = sizes;
     this.columns = columns;
     // A range that failed leaves rows behind, and what it remembered of a file that nobody gets.
-    for (const column of columns) {
-      column.clear();
-      column.endFile("");
-    }
+    for (const column of columns) column.reset();
     this.takeFile = takeFile;
     this.folder = folder;
   }

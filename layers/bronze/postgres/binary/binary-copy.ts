@@ -9,6 +9,7 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
 import { divert } from "../reading-socket.ts";
+import { withRoom } from "./with-room.ts";
 
 const [COPY_DATA, COPY_DONE, ERROR] = [0x64, 0x63, 0x45]; // d, c, E
 /** Bytes of a message before its content. */
@@ -176,11 +177,7 @@ export class BinaryCopy implements pg.Submittable {
     if (count !== columns) throw new Error(`a row of ${count} fields instead of ${columns}`);
     at += 2;
     const last = first + columns;
-    if (last > this.fields.length) {
-      const larger = new Int32Array(Math.max(last, this.fields.length * 2));
-      larger.set(this.fields);
-      this.fields = larger;
-    }
+    if (last > this.fields.length) this.fields = withRoom(this.fields, last);
     const { fields } = this;
     for (let field = first; field < last; field++) {
       const length = view.getInt32(at);

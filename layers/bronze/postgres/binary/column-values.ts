@@ -1,6 +1,10 @@
 /**
  * A column of a binary COPY on its way into a file: the bytes that Postgres sends, turned into those of Parquet, many
  * rows at a time. No value becomes a JavaScript value of its own.
+ *
+ * Writing the bytes takes more time than making them: some columns begin in a short form (one word of two, the place of
+ * a text in a list), and become long, once and for good, with the first value that has no room in it. A file has one
+ * form for each column; the group in which one changes begins the next file.
  * Format of the values: Postgres documentation, "COPY", binary format, and the `*_send` functions of its types.
  */
 
@@ -70,6 +74,11 @@ export abstract class ColumnValues {
   /** Entries of a dictionary that serves values such as those that wait; 0 where none does. */
   get dictionary(): number {
     return FULL_DICTIONARY;
+  }
+
+  /** Forgets the values that wait, and what a file has that nobody gets. */
+  reset(): void {
+    this.clear();
   }
 
   /** Bytes that the values fill. */

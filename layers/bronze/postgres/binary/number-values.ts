@@ -4,9 +4,12 @@
  */
 import type { RowBatch } from "./binary-copy.ts";
 import { ColumnValues, FULL_DICTIONARY, NoPlace } from "./column-values.ts";
+import { withRoom } from "./with-room.ts";
 
-/** Values that are looked at, and entries of a dictionary where a few came again and again. */
-const [SAMPLE, FEW] = [1024, 512];
+/** Values that are looked at; the share of different ones beyond which a dictionary is not tried. */
+const [SAMPLE, MOSTLY] = [1024, 0.93];
+/** Entries of a dictionary where the sample has half as many. */
+const FEW = 512;
 const [INT32, INT64] = [{ physical: "int32" }, { physical: "int64" }] as const;
 
 /** Values as words, the low one of two first. */
@@ -32,7 +35,7 @@ export abstract class WordValues extends ColumnValues {
     for (let i = 0; i < sample; i++) {
       seen.add(width === 1 ? (words[i] ?? 0) : (words[i * 2 + 1] ?? 0) * 2 ** 32 + (words[i * 2] ?? 0));
     }
-    if (seen.size > sample * 0.93) return 0;
+    if (seen.size > sample * MOSTLY) return 0;
     return seen.size > FEW / 2 ? FULL_DICTIONARY : FEW;
   }
 
@@ -42,12 +45,7 @@ export abstract class WordValues extends ColumnValues {
 
   /** The words, with room for so many values more. */
   protected room(rows: number): Int32Array {
-    const wanted = (this.count + rows) * this.width;
-    if (wanted > this.words.length) {
-      const larger = new Int32Array(Math.max(wanted, this.words.length * 2));
-      larger.set(this.words);
-      this.words = larger;
-    }
+    this.words = withRoom(this.words, (this.count + rows) * this.width);
     return this.words;
   }
 

@@ -1,8 +1,8 @@
 /** The different texts of a column, each under a place that counts from 1, found by their bytes. */
 
-/** Different texts; with more of them the list costs more than it saves. */
+/** Different texts: the places of so many fit into the byte that a row of DuckDB's ENUM takes. */
 const MOST_TEXTS = 255;
-/** Bytes of one. */
+/** Bytes of one: a statement holds all of them, twice. */
 const LONGEST_TEXT = 48;
 /** A power of two, four times as many as there are texts. */
 const SLOTS = 1024;

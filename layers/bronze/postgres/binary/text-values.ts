@@ -4,6 +4,7 @@ import type { RowBatch } from "./binary-copy.ts";
 import { BytesValues } from "./bytes-values.ts";
 import type { SpooledColumn } from "./column-values.ts";
 import { TextList } from "./text-list.ts";
+import { withRoom } from "./with-room.ts";
 
 const PLACES = { physical: "int32" } as const;
 
@@ -47,6 +48,12 @@ export class TextValues extends BytesValues {
     };
   }
 
+  override reset(): void {
+    super.reset();
+    this.former = undefined;
+    if (this.list !== undefined) this.list = new TextList();
+  }
+
   protected override takeValues(batch: RowBatch, first: number, fromRow = 0): void {
     const { list } = this;
     const row = list === undefined ? fromRow : this.takePlaces(list, batch, first, fromRow);
@@ -65,7 +72,8 @@ export class TextValues extends BytesValues {
   /** Takes the rows up to the first whose value has no place in the list; returns its number. */
   private takePlaces(list: TextList, batch: RowBatch, first: number, fromRow: number): number {
     const { fields, columns, rows, bytes, view } = batch;
-    const places = this.roomForPlaces(rows);
+    this.places = withRoom(this.places, this.count + rows);
+    const { places } = this;
     let { count } = this;
     let row = fromRow;
     for (let f = first + fromRow * columns; row < rows; row++, f += columns) {
@@ -77,16 +85,6 @@ export class TextValues extends BytesValues {
     }
     this.count = count;
     return row;
-  }
-
-  private roomForPlaces(rows: number): Int32Array {
-    const wanted = this.count + rows;
-    if (wanted > this.places.length) {
-      const larger = new Int32Array(Math.max(wanted, this.places.length * 2));
-      larger.set(this.places);
-      this.places = larger;
-    }
-    return this.places;
   }
 
   /** Writes out what the places that wait stand for. */
